@@ -1,0 +1,186 @@
+//! Secrets at rest: sealed with a key that lies beside the database, never in it.
+//!
+//! A stolen database alone gives nothing away. The seal is authenticated and bound to what the secret belongs to, so
+//! that a row cannot be given another row's secret.
+
+use crate::{config::Secret, private_file};
+use chacha20poly1305::{
+    Key, KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use std::{
+    env, fmt, io,
+    path::{Path, PathBuf},
+};
+
+/// Holds the master key instead of the file, as 64 hex digits: for several servers on one database, and for machines
+/// whose secrets come from a vault.
+pub(crate) const MASTER_KEY_VARIABLE: &str = "HOLDALL_MASTER_KEY";
+
+const FILE: &str = "master.key";
+
+/// The first byte of everything sealed: XChaCha20-Poly1305, 24 bytes of nonce, then the text and its tag.
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+
+/// Seals and unseals. Never printed.
+#[derive(Clone)]
+pub(crate) struct Seal {
+    cipher: XChaCha20Poly1305,
+    /// Where the key came from, for messages.
+    origin: String,
+}
+
+/// Why a secret cannot be sealed or unsealed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SealError {
+    #[error("use the master key {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the master key in {0} must be 64 hex digits")]
+    Malformed(String),
+    #[error("{MASTER_KEY_VARIABLE} is not UTF-8")]
+    NotUtf8,
+    #[error(
+        "the database holds secrets that were sealed with another master key than the one in {0}: put back the \
+         `{FILE}` that belongs to this database, or set {MASTER_KEY_VARIABLE} to its content"
+    )]
+    WrongKey(String),
+    #[error("seal a secret")]
+    Cipher,
+}
+
+impl Seal {
+    /// Takes the key from the environment or from the data directory, where it is made when there is none.
+    pub(crate) fn open(data: &Path) -> Result<Self, SealError> {
+        match env::var(MASTER_KEY_VARIABLE) {
+            Ok(hex) => Self::from_hex(&hex, MASTER_KEY_VARIABLE.to_owned()),
+            Err(env::VarError::NotUnicode(_)) => Err(SealError::NotUtf8),
+            Err(env::VarError::NotPresent) => Self::from_file(&data.join(FILE)),
+        }
+    }
+
+    fn from_file(path: &Path) -> Result<Self, SealError> {
+        let refused = |source| SealError::File { path: path.to_owned(), source };
+        let text = match private_file::read(path).map_err(refused)? {
+            Some(text) => text,
+            None => {
+                let made = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>());
+                private_file::create(path, &format!("{made}\n")).map_err(refused)?;
+                // Read back, because another process may have been quicker: then its key is the key.
+                private_file::read(path).map_err(refused)?.unwrap_or_default()
+            }
+        };
+        Self::from_hex(text.trim(), path.display().to_string())
+    }
+
+    fn from_hex(hex: &str, origin: String) -> Result<Self, SealError> {
+        let malformed = || SealError::Malformed(origin.clone());
+        let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).map_err(|_| malformed())?;
+        let key: [u8; 32] = bytes.try_into().map_err(|_| malformed())?;
+        Ok(Self { cipher: XChaCha20Poly1305::new(&Key::from(key)), origin })
+    }
+
+    /// Seals `secret` for `owner`: the same secret sealed twice gives different bytes.
+    pub(crate) fn seal(&self, secret: &Secret, owner: &str) -> Result<Vec<u8>, SealError> {
+        let nonce: [u8; NONCE] = rand::random();
+        let payload = Payload { msg: secret.expose().as_bytes(), aad: owner.as_bytes() };
+        let body = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Cipher)?;
+        Ok([&[VERSION][..], &nonce, &body].concat())
+    }
+
+    /// Unseals what [`seal`](Self::seal) made for the same `owner` with the same key; refuses anything else.
+    pub(crate) fn unseal(&self, sealed: &[u8], owner: &str) -> Result<Secret, SealError> {
+        let wrong = || SealError::WrongKey(self.origin.clone());
+        let (version, rest) = sealed.split_first().ok_or_else(wrong)?;
+        let (nonce, body) = rest.split_first_chunk::<NONCE>().ok_or_else(wrong)?;
+        if *version != VERSION {
+            return Err(wrong());
+        }
+        let payload = Payload { msg: body, aad: owner.as_bytes() };
+        let text = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| wrong())?;
+        String::from_utf8(text).map(Secret::new).map_err(|_| wrong())
+    }
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    fn open(directory: &tempfile::TempDir) -> Seal {
+        Seal::from_file(&directory.path().join(FILE)).unwrap()
+    }
+
+    #[test]
+    fn a_secret_comes_back_and_the_key_outlives_the_process() {
+        let directory = tempfile::tempdir().unwrap();
+        let secret = Secret::new("wJalr/é");
+        let sealed = open(&directory).seal(&secret, "credential AK1").unwrap();
+        assert_eq!(open(&directory).unseal(&sealed, "credential AK1").unwrap(), secret);
+        assert!(!sealed.windows(5).any(|window| window == b"wJalr"));
+    }
+
+    #[test]
+    fn sealing_twice_shows_nothing_in_common() {
+        let directory = tempfile::tempdir().unwrap();
+        let seal = open(&directory);
+        let secret = Secret::new("same");
+        assert_ne!(seal.seal(&secret, "a").unwrap(), seal.seal(&secret, "a").unwrap());
+    }
+
+    #[test]
+    fn another_key_another_owner_or_a_changed_byte_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let seal = open(&directory);
+        let sealed = seal.seal(&Secret::new("secret"), "credential AK1").unwrap();
+
+        let elsewhere = tempfile::tempdir().unwrap();
+        let error = open(&elsewhere).unseal(&sealed, "credential AK1").unwrap_err().to_string();
+        assert!(error.contains("another master key") && error.contains(FILE), "{error}");
+        assert!(seal.unseal(&sealed, "credential AK2").is_err());
+        for position in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[position] ^= 1;
+            assert!(seal.unseal(&changed, "credential AK1").is_err(), "byte {position}");
+            assert!(seal.unseal(&sealed[..position], "credential AK1").is_err(), "cut at {position}");
+        }
+    }
+
+    #[test]
+    fn the_key_file_is_private_and_must_stay_so() {
+        let directory = tempfile::tempdir().unwrap();
+        open(&directory);
+        let path = directory.path().join(FILE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&path).unwrap().trim().len(), 64);
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = Seal::from_file(&path).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("chmod 600"), "{cause}");
+    }
+
+    #[test]
+    fn a_malformed_key_is_refused_without_being_shown() {
+        for hex in ["", "abc", "zz00", &"a".repeat(63), &"a".repeat(66)] {
+            let error = Seal::from_hex(hex, "HERE".to_owned()).unwrap_err().to_string();
+            assert_eq!(error, "the master key in HERE must be 64 hex digits");
+        }
+    }
+
+    #[test]
+    fn a_seal_is_not_printed() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(format!("{:?}", open(&directory)), "Seal([redacted])");
+    }
+}
