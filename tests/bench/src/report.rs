@@ -1,0 +1,307 @@
+//! The tables: medians with their spread, the targets, and what the operations cost.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use crate::bench::{Bench, Results, Series, median};
+use crate::server::Kind;
+use crate::{Outcome, fail};
+
+/// A row of the first table.
+struct Row {
+    id: &'static str,
+    title: &'static str,
+    unit: &'static str,
+}
+
+const fn row(id: &'static str, title: &'static str, unit: &'static str) -> Row {
+    Row { id, title, unit }
+}
+
+const ROWS: [Row; 26] = [
+    row("upload-many", "1 000 files of 4 KiB in one `/v1/object/upload`", "objects/s"),
+    row("put-small", "upload 4 KiB, 32 at once", "objects/s"),
+    row("get-small", "download 4 KiB, 32 at once", "objects/s"),
+    row("put-medium", "upload 1 MiB, 8 at once", "MB/s"),
+    row("get-medium", "download 1 MiB, 8 at once", "MB/s"),
+    row("put-large", "upload 1 GiB, one request", "MB/s"),
+    row("put-large-parts", "upload 1 GiB, parts of 16 MiB, 4 at once", "MB/s"),
+    row("get-large", "download 1 GiB, one stream", "MB/s"),
+    row("put-large-16", "upload 16 × 1 GiB at once", "MB/s"),
+    row("list-fill", "fill with objects of 16 bytes, 1 000 a request, 2 at once", "objects/s"),
+    row("list-flat-10k", "first page, flat, 10 thousand objects", "ms"),
+    row("list-flat-1m", "first page, flat, 1 million objects", "ms"),
+    row("list-delimiter-10k", "first page, by delimiter, 10 thousand objects", "ms"),
+    row("list-delimiter-1m", "first page, by delimiter, 1 million objects", "ms"),
+    row("list-all-10k", "page through 10 thousand objects", "keys/s"),
+    row("list-all-1m", "page through 1 million objects", "keys/s"),
+    row("stream-all-1m", "`getPackageObjects` of 1 million objects", "keys/s"),
+    row("memory-idle", "peak resident memory after start, 1 million objects stored", "MiB"),
+    row("memory-stream-all", "peak resident memory, `getPackageObjects` of 1 million", "MiB"),
+    row("memory-upload", "peak resident memory, 16 uploads of 1 GiB at once", "MiB"),
+    row("commit-1", "`package/create`, one caller", "commits/s"),
+    row("commit-32", "`package/create`, 32 callers", "commits/s"),
+    row("start", "start to first good answer, empty data directory", "ms"),
+    row("floor-files", "floor: 4 KiB file, fsync, rename, fsync of the folder, 32 threads", "files/s"),
+    row("floor-write", "floor: 256 MiB written and synced", "MB/s"),
+    row("floor-client", "floor: this client on a server that only answers 4 KiB, 32 at once", "requests/s"),
+];
+
+/// Rows of the machine, not of a server.
+fn is_floor(id: &str) -> bool {
+    id.starts_with("floor-")
+}
+
+enum Aim {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+struct Target {
+    title: &'static str,
+    aim: Aim,
+    unit: &'static str,
+    value: fn(&Results) -> Option<f64>,
+}
+
+fn targets() -> Vec<Target> {
+    use Aim::{AtLeast, AtMost};
+    use Kind::{Garage, GarageFsync, Holdall, S3sFs};
+    fn ratio(results: &Results, one: (&'static str, Kind), other: (&'static str, Kind)) -> Option<f64> {
+        Some(results.median(one.0, one.1)? / results.median(other.0, other.1)?)
+    }
+    /// The better of a peer's two ways to take a large object.
+    fn large(results: &Results, kind: Kind) -> Option<f64> {
+        let single = results.median("put-large", kind);
+        let parts = results.median("put-large-parts", kind);
+        single.into_iter().chain(parts).reduce(f64::max)
+    }
+    let target = |title, aim, unit, value| Target { title, aim, unit, value };
+    vec![
+        target("1 000 files in one request ÷ Garage's single PUTs", AtLeast(10.0), "×", |r| {
+            ratio(r, ("upload-many", Holdall), ("put-small", Garage))
+        }),
+        target("upload 4 KiB at 32 ÷ Garage", AtLeast(4.0), "×", |r| {
+            ratio(r, ("put-small", Holdall), ("put-small", Garage))
+        }),
+        target("upload 4 KiB at 32 ÷ s3s-fs", AtLeast(1.0), "×", |r| {
+            ratio(r, ("put-small", Holdall), ("put-small", S3sFs))
+        }),
+        target("upload 4 KiB at 32 ÷ Garage, fsync on", AtLeast(15.0), "×", |r| {
+            ratio(r, ("put-small", Holdall), ("put-small", GarageFsync))
+        }),
+        target("download 4 KiB at 32 ÷ Garage", AtLeast(4.0), "×", |r| {
+            ratio(r, ("get-small", Holdall), ("get-small", Garage))
+        }),
+        target("download 4 KiB at 32 ÷ s3s-fs", AtLeast(1.3), "×", |r| {
+            ratio(r, ("get-small", Holdall), ("get-small", S3sFs))
+        }),
+        target("upload 1 MiB at 8 ÷ Garage", AtLeast(1.5), "×", |r| {
+            ratio(r, ("put-medium", Holdall), ("put-medium", Garage))
+        }),
+        target("download 1 MiB at 8 ÷ Garage", AtLeast(2.0), "×", |r| {
+            ratio(r, ("get-medium", Holdall), ("get-medium", Garage))
+        }),
+        target("upload 1 GiB ÷ Garage's better way", AtLeast(2.0), "×", |r| {
+            Some(r.median("put-large", Holdall)? / large(r, Garage)?)
+        }),
+        target("download 1 GiB ÷ Garage", AtLeast(2.5), "×", |r| {
+            ratio(r, ("get-large", Holdall), ("get-large", Garage))
+        }),
+        target("listing, keys/s at 1 million", AtLeast(200_000.0), "", |r| r.median("list-all-1m", Holdall)),
+        target("first page flat, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
+            ratio(r, ("list-flat-1m", Holdall), ("list-flat-10k", Holdall))
+        }),
+        target("first page by delimiter, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
+            ratio(r, ("list-delimiter-1m", Holdall), ("list-delimiter-10k", Holdall))
+        }),
+        target("first page by delimiter at 10 thousand, times faster than Garage", AtLeast(10.0), "×", |r| {
+            ratio(r, ("list-delimiter-10k", Garage), ("list-delimiter-10k", Holdall))
+        }),
+        target("peak memory, 16 uploads of 1 GiB", AtMost(200.0), " MiB", |r| r.median("memory-upload", Holdall)),
+        target("peak memory, getPackageObjects of 1 million", AtMost(200.0), " MiB", |r| {
+            r.median("memory-stream-all", Holdall)
+        }),
+        target("start to ready", AtMost(300.0), " ms", |r| r.median("start", Holdall)),
+        target("group commit: 32 callers ÷ 1 (several times)", AtLeast(3.0), "×", |r| {
+            ratio(r, ("commit-32", Holdall), ("commit-1", Holdall))
+        }),
+    ]
+}
+
+/// All tables as markdown.
+pub(crate) fn render(bench: &Bench) -> String {
+    let results = &bench.results;
+    let mut out = String::new();
+    let settings = &bench.settings;
+    let quick = if settings.quick { " **Quick run: smaller sizes, not to be quoted.**" } else { "" };
+    let _ = writeln!(
+        out,
+        "{}; {} rounds of {:.1} s.{quick}\n",
+        machine(),
+        settings.rounds(),
+        settings.duration().as_secs_f64()
+    );
+
+    let _ = writeln!(out, "Medians over the rounds, lowest and highest in brackets.\n");
+    let _ = writeln!(out, "| work | unit | {} |", Kind::ALL.map(Kind::title).join(" | "));
+    let _ = writeln!(out, "|---|---|{}", "--:|".repeat(Kind::ALL.len()));
+    for row in ROWS {
+        let cells = Kind::ALL.map(|kind| results.0.get(&(row.id, kind)).map(cell).unwrap_or_default());
+        if cells.iter().all(String::is_empty) || is_floor(row.id) {
+            continue;
+        }
+        let _ = writeln!(out, "| {} | {} | {} |", row.title, row.unit, cells.join(" | "));
+    }
+
+    let mut lines = String::new();
+    for Target { title, aim, unit, value } in targets() {
+        let Some(value) = value(results) else { continue };
+        let (wanted, met) = match aim {
+            Aim::AtLeast(wanted) => (format!("≥ {}", number(wanted)), value >= wanted),
+            Aim::AtMost(wanted) => (format!("≤ {}", number(wanted)), value <= wanted),
+        };
+        let met = if met { "yes" } else { "**no**" };
+        let _ = writeln!(lines, "| {title} | {wanted}{unit} | {}{unit} | {met} |", number(value));
+    }
+    if !lines.is_empty() {
+        let _ = write!(out, "\n| target | wanted | measured | met |\n|---|--:|--:|---|\n{lines}");
+    }
+
+    let mut lines = String::new();
+    for row in ROWS {
+        for kind in Kind::ALL {
+            if let Some(series) = results.0.get(&(row.id, kind))
+                && !series.p50.is_empty()
+            {
+                let cell = |values: &[f64]| median(values).map(number).unwrap_or_default();
+                let _ = writeln!(
+                    lines,
+                    "| {} | {} | {} | {} | {} | {} |",
+                    row.title,
+                    kind.title(),
+                    cell(&series.p50),
+                    cell(&series.p99),
+                    cell(&series.server_cpu),
+                    cell(&series.client_cpu)
+                );
+            }
+        }
+    }
+    if !lines.is_empty() {
+        let _ = write!(
+            out,
+            "\nPer request: latency, and processor time of the server and of this client (medians).\n\n\
+             | work | server | p50 ms | p99 ms | server CPU µs | client CPU µs |\n|---|---|--:|--:|--:|--:|\n{lines}"
+        );
+    }
+
+    let floors: Vec<_> = ROWS.iter().filter(|row| is_floor(row.id)).collect();
+    let mut lines = String::new();
+    for row in floors {
+        if let Some(series) = results.0.get(&(row.id, Kind::Holdall)) {
+            let _ = writeln!(lines, "| {} | {} | {} |", row.title, row.unit, cell(series));
+        }
+    }
+    if !lines.is_empty() {
+        let _ = write!(
+            out,
+            "\nThe floor in the same run, without any server:\n\n| work | unit | |\n|---|---|--:|\n{lines}"
+        );
+    }
+    out
+}
+
+fn cell(series: &Series) -> String {
+    let Some(middle) = median(&series.values) else { return String::new() };
+    if series.values.len() == 1 {
+        return number(middle);
+    }
+    let lowest = series.values.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = series.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{} ({}–{})", number(middle), number(lowest), number(highest))
+}
+
+/// Three digits that matter; thousands apart.
+fn number(value: f64) -> String {
+    let decimals = match value.abs() {
+        size if size < 10.0 => 2,
+        size if size < 100.0 => 1,
+        _ => 0,
+    };
+    if decimals > 0 {
+        return format!("{value:.decimals$}");
+    }
+    let digits = if value.abs() >= 1000.0 {
+        let unit = 10_f64.powi(value.abs().log10() as i32 - 2);
+        format!("{:.0}", (value / unit).round() * unit)
+    } else {
+        format!("{value:.0}")
+    };
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+fn machine() -> String {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let processor = read("/proc/cpuinfo");
+    let model =
+        processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    let memory = read("/proc/meminfo");
+    let kibibytes =
+        memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+    let kernel = read("/proc/sys/kernel/osrelease");
+    let kernel = kernel.split('-').next().unwrap_or_default().trim();
+    format!(
+        "{cores} cores ({}), {:.0} GiB of memory, Linux {kernel}; {}",
+        model.unwrap_or("unknown"),
+        kibibytes.unwrap_or(0.0) / f64::from(1 << 20),
+        jiff::Timestamp::now().strftime("%Y-%m-%d")
+    )
+}
+
+/// Replaces what lies between the marks of the file.
+pub(crate) fn write_into(file: &Path, tables: &str) -> Outcome<()> {
+    const BEGIN: &str = "<!-- results -->\n";
+    const END: &str = "<!-- end of results -->";
+    let text = fs::read_to_string(file)?;
+    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let Some((before, after)) = parts else { return fail(format!("{} has no marks for results", file.display())) };
+    Ok(fs::write(file, format!("{before}{BEGIN}\n{tables}\n{END}{after}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_three_digits() {
+        assert_eq!(number(1.234), "1.23");
+        assert_eq!(number(45.67), "45.7");
+        assert_eq!(number(999.4), "999");
+        assert_eq!(number(12_345.0), "12 300");
+        assert_eq!(number(200_000.0), "200 000");
+    }
+
+    #[test]
+    fn every_target_names_rows_that_exist() {
+        // With every row present for every server, every target has a value.
+        let mut results = Results::default();
+        for row in ROWS {
+            for kind in Kind::ALL {
+                results.0.insert((row.id, kind), Series { values: vec![1.0], ..Series::default() });
+            }
+        }
+        for target in targets() {
+            assert!((target.value)(&results).is_some(), "{}", target.title);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The workloads, in the order in which they run.
+
+mod commit;
+mod floor;
+mod large;
+mod listing;
+mod medium;
+mod memory;
+mod small;
+mod start;
+
+use crate::bench::Bench;
+
+/// Runs what is wanted. A workload that fails is named in the answer and does not stop the others.
+pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
+    let mut failures = Vec::new();
+    macro_rules! run {
+        ($($names:literal),+ => $work:expr) => {
+            if [$($names),+].into_iter().any(|name| bench.settings.wants(name))
+                && let Err(error) = $work(bench).await
+            {
+                let names = [$($names),+].join("/");
+                eprintln!("{names} failed: {error}");
+                failures.push(names);
+            }
+        };
+    }
+    run!("floor" => floor::run);
+    run!("start" => start::run);
+    run!("upload-many", "put-small", "get-small" => small::run);
+    run!("put-medium", "get-medium" => medium::run);
+    run!("commit" => commit::run);
+    run!("large" => large::run);
+    run!("listing" => listing::run);
+    run!("memory" => memory::run);
+    failures
+}
