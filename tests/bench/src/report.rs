@@ -19,7 +19,7 @@ const fn row(id: &'static str, title: &'static str, unit: &'static str) -> Row {
     Row { id, title, unit }
 }
 
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 28] = [
     row("upload-many", "1 000 files of 4 KiB in one `/v1/object/upload`", "objects/s"),
     row("put-small", "upload 4 KiB, 32 at once", "objects/s"),
     row("get-small", "download 4 KiB, 32 at once", "objects/s"),
@@ -32,8 +32,10 @@ const ROWS: [Row; 26] = [
     row("list-fill", "fill with objects of 16 bytes, 1 000 a request, 2 at once", "objects/s"),
     row("list-flat-10k", "first page, flat, 10 thousand objects", "ms"),
     row("list-flat-1m", "first page, flat, 1 million objects", "ms"),
-    row("list-delimiter-10k", "first page, by delimiter, 10 thousand objects", "ms"),
-    row("list-delimiter-1m", "first page, by delimiter, 1 million objects", "ms"),
+    row("list-wide-10k", "first page, by delimiter: 1 000 directories, 10 thousand objects", "ms"),
+    row("list-wide-1m", "first page, by delimiter: 1 000 directories, 1 million objects", "ms"),
+    row("list-deep-10k", "first page, by delimiter: 10 directories, 10 thousand objects", "ms"),
+    row("list-deep-1m", "first page, by delimiter: 10 directories, 1 million objects", "ms"),
     row("list-all-10k", "page through 10 thousand objects", "keys/s"),
     row("list-all-1m", "page through 1 million objects", "keys/s"),
     row("stream-all-1m", "`getPackageObjects` of 1 million objects", "keys/s"),
@@ -113,11 +115,17 @@ fn targets() -> Vec<Target> {
         target("first page flat, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
             ratio(r, ("list-flat-1m", Holdall), ("list-flat-10k", Holdall))
         }),
-        target("first page by delimiter, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
-            ratio(r, ("list-delimiter-1m", Holdall), ("list-delimiter-10k", Holdall))
+        target("first page by delimiter, 1 000 directories, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
+            ratio(r, ("list-wide-1m", Holdall), ("list-wide-10k", Holdall))
         }),
-        target("first page by delimiter at 10 thousand, times faster than Garage", AtLeast(10.0), "×", |r| {
-            ratio(r, ("list-delimiter-10k", Garage), ("list-delimiter-10k", Holdall))
+        target("first page by delimiter, 10 directories, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
+            ratio(r, ("list-deep-1m", Holdall), ("list-deep-10k", Holdall))
+        }),
+        target("first page by delimiter, 1 000 directories: times faster than Garage", AtLeast(10.0), "×", |r| {
+            ratio(r, ("list-wide-10k", Garage), ("list-wide-10k", Holdall))
+        }),
+        target("first page by delimiter, 10 directories: times faster than Garage", AtLeast(10.0), "×", |r| {
+            ratio(r, ("list-deep-10k", Garage), ("list-deep-10k", Holdall))
         }),
         target("peak memory, 16 uploads of 1 GiB", AtMost(200.0), " MiB", |r| r.median("memory-upload", Holdall)),
         target("peak memory, getPackageObjects of 1 million", AtMost(200.0), " MiB", |r| {

@@ -152,7 +152,7 @@ impl Server {
         let begin = Instant::now();
         let child = spawn(command, directory)?;
         let mut request = Vec::new();
-        target.list(&mut request, false, None);
+        target.list(&mut request, "", false, None);
         // Until the bucket exists an orderly refusal is a good answer; a server that makes it itself must show it.
         first_answer(target.address, &request, create_bucket.is_none(), begin, directory).await?;
         let started_in = begin.elapsed();

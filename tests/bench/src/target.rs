@@ -10,6 +10,7 @@ use crate::content::{Content, PIECE};
 use crate::sigv4::{Signer, encode};
 use crate::{Outcome, fail};
 
+const UPLOAD: &str = "/v1/object/upload";
 const BOUNDARY: &str = "-----------holdall-bench-7d1f9e";
 const FORM_END: &str = "\r\n-------------holdall-bench-7d1f9e--\r\n";
 
@@ -132,7 +133,7 @@ impl Target {
                 let mut form = Vec::with_capacity(512);
                 begin_form(&mut form, *package);
                 begin_file(&mut form, path);
-                self.form_head(out, (form.len() + FORM_END.len()) as u64 + size);
+                self.form_head(out, UPLOAD, (form.len() + FORM_END.len()) as u64 + size);
                 out.extend_from_slice(&form);
             }
             Dialect::S3 { bucket, signer, .. } => {
@@ -166,14 +167,26 @@ impl Target {
         }
         form.extend_from_slice(FORM_END.as_bytes());
         let mut request = Vec::with_capacity(form.len() + 256);
-        self.form_head(&mut request, form.len() as u64);
+        self.form_head(&mut request, UPLOAD, form.len() as u64);
         request.extend_from_slice(&form);
         request
     }
 
-    fn form_head(&self, out: &mut Vec<u8>, length: u64) {
+    /// Appends what precedes the content of a part of an upload that `/v1/object/newMultipartUpload` began;
+    /// [`end_put`](Self::end_put) follows it.
+    pub(crate) fn begin_part(&self, out: &mut Vec<u8>, object: i64, index: u64, size: u64) {
+        let form = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"info\"\r\n\r\n\
+             {{\"objectID\":{object},\"index\":{index}}}\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; \
+             name=\"file\"; filename=\"part\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        );
+        self.form_head(out, "/v1/object/uploadPart", (form.len() + FORM_END.len()) as u64 + size);
+        out.extend_from_slice(form.as_bytes());
+    }
+
+    fn form_head(&self, out: &mut Vec<u8>, path: &str, length: u64) {
         let head = format!(
-            "POST /v1/object/upload HTTP/1.1\r\nhost: {}\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: multipart/form-data; boundary={BOUNDARY}\r\n\
              content-length: {length}\r\n\r\n",
             self.host
         );
@@ -254,11 +267,12 @@ impl Target {
     }
 
     /// Appends a request for a page of the listing below `prefix`.
-    pub(crate) fn list(&self, out: &mut Vec<u8>, by_delimiter: bool, token: Option<&str>) {
+    pub(crate) fn list(&self, out: &mut Vec<u8>, prefix: &str, by_delimiter: bool, token: Option<&str>) {
+        let prefix = encode(prefix);
         match &self.dialect {
             Dialect::V1 { package } => {
                 let mut query =
-                    format!("packageID={package}&path=&isPrefix=true&noRecursive={by_delimiter}&maxKeys=1000");
+                    format!("packageID={package}&path={prefix}&isPrefix=true&noRecursive={by_delimiter}&maxKeys=1000");
                 if let Some(token) = token {
                     query.push_str("&continuationToken=");
                     query.push_str(token);
@@ -268,7 +282,7 @@ impl Target {
             Dialect::S3 { bucket, .. } => {
                 let token = token.map(|token| format!("continuation-token={token}&")).unwrap_or_default();
                 let delimiter = if by_delimiter { "delimiter=%2F&" } else { "" };
-                let query = format!("{token}{delimiter}list-type=2&max-keys=1000");
+                let query = format!("{token}{delimiter}list-type=2&max-keys=1000&prefix={prefix}");
                 self.bare(out, "GET", &format!("/{bucket}"), &query);
             }
         }

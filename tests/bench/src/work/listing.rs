@@ -1,7 +1,9 @@
 //! Listings of 10 thousand and of 1 million objects.
 //!
-//! Both have 1 000 directories, so that a first page by delimiter is 1 000 prefixes and a flat one 1 000 objects in
-//! either case, and only what lies below differs. Holdall is filled by uploads of 1 000 files of 16 bytes a request.
+//! Half of the objects lie in 1 000 directories below `wide/`, half in 10 directories below `deep/`. So every first page
+//! returns the same at both sizes (flat 1 000 objects, by delimiter 1 000 or 10 prefixes), and only what lies below
+//! differs. Holdall is filled by uploads of 1 000 files of 16 bytes a request, directory after directory, as a person
+//! would upload a tree.
 
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use crate::server::{Kind, Server};
 use crate::target::Target;
 use crate::{Outcome, fail};
 
-const DIRECTORIES: u64 = 1000;
+const WIDE: u64 = 1000;
+const DEEP: u64 = 10;
 const SIZE: usize = 16;
 const FORM: u64 = 1000;
 const MINUTES: Limit = Limit { time: Duration::from_secs(1200), operations: u64::MAX };
@@ -21,12 +24,14 @@ const MINUTES: Limit = Limit { time: Duration::from_secs(1200), operations: u64:
 /// The rows of one size.
 struct Rows {
     flat: &'static str,
-    by_delimiter: &'static str,
+    wide: &'static str,
+    deep: &'static str,
     all: &'static str,
 }
 
-const TEN_THOUSAND: Rows = Rows { flat: "list-flat-10k", by_delimiter: "list-delimiter-10k", all: "list-all-10k" };
-const MILLION: Rows = Rows { flat: "list-flat-1m", by_delimiter: "list-delimiter-1m", all: "list-all-1m" };
+const TEN_THOUSAND: Rows =
+    Rows { flat: "list-flat-10k", wide: "list-wide-10k", deep: "list-deep-10k", all: "list-all-10k" };
+const MILLION: Rows = Rows { flat: "list-flat-1m", wide: "list-wide-1m", deep: "list-deep-1m", all: "list-all-1m" };
 
 pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
     let million: u64 = if bench.settings.quick { 100_000 } else { 1_000_000 };
@@ -57,7 +62,6 @@ pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
 async fn fill(bench: &mut Bench, server: &Server, objects: u64) -> Outcome<()> {
     let content = Content::new();
     let first = bench.fresh_contents(objects);
-    let path = |n: u64| format!("d{:03}/f{:04}", n % DIRECTORIES, n / DIRECTORIES);
     let target = server.target.renewed();
     let lanes = if target.is_v1() { 2 } else { 32 };
     let mut connections = Vec::new();
@@ -68,16 +72,11 @@ async fn fill(bench: &mut Bench, server: &Server, objects: u64) -> Outcome<()> {
     let limit = Limit { operations: objects / step, ..MINUTES };
     let measured = closed_loop(&mut connections, server.pid, limit, async |(connection, request), n| {
         if target.is_v1() {
-            // One directory after the other, as a person would upload a tree: number the objects by directory.
-            let each = objects / DIRECTORIES;
-            let form = target.form(&content, first + n * FORM, FORM, SIZE, |file| {
-                let at = n * FORM + file;
-                path(at / each + at % each * DIRECTORIES)
-            });
+            let form = target.form(&content, first + n * FORM, FORM, SIZE, |file| path(objects, n * FORM + file));
             connection.call(&form, |_| ()).await?;
         } else {
             request.clear();
-            target.begin_put(request, &path(n), SIZE as u64);
+            target.begin_put(request, &path(objects, n), SIZE as u64);
             content.append(first + n, SIZE, request);
             connection.call(request, |_| ()).await?;
         }
@@ -90,20 +89,32 @@ async fn fill(bench: &mut Bench, server: &Server, objects: u64) -> Outcome<()> {
     Ok(())
 }
 
+/// Where object `n` of so many lies.
+fn path(objects: u64, n: u64) -> String {
+    let half = objects / 2;
+    let (wide, deep) = (half / WIDE, half / DEEP);
+    if n < half {
+        format!("wide/d{:03}/f{:05}", n / wide, n % wide)
+    } else {
+        format!("deep/d{:03}/f{:05}", (n - half) / deep, (n - half) % deep)
+    }
+}
+
 async fn measure(bench: &mut Bench, server: &Server, rows: &Rows, objects: u64) -> Outcome<()> {
     settle().await;
     let target = server.target.renewed();
     let mut connections = [Connection::open(target.address).await?];
-    for (row, by_delimiter) in [(rows.flat, false), (rows.by_delimiter, true)] {
+    let pages = [(rows.flat, "", 1000, 0), (rows.wide, "wide/", 0, WIDE), (rows.deep, "deep/", 0, DEEP)];
+    for (row, prefix, objects, prefixes) in pages {
         let limit = Limit { time: bench.settings.duration() / 2, operations: 200 };
         let measured = closed_loop(&mut connections, server.pid, limit, async |connection, _| {
             let mut request = Vec::new();
-            target.list(&mut request, by_delimiter, None);
+            target.list(&mut request, prefix, prefixes > 0, None);
             let page = target.page(&connection.fetch(&request).await?)?;
-            match (by_delimiter, page.objects, page.prefixes) {
-                (false, 1000, 0) | (true, 0, 1000) => Ok(()),
-                (_, objects, prefixes) => fail(format!("a first page of {objects} objects and {prefixes} prefixes")),
+            if (page.objects, page.prefixes) == (objects, prefixes) {
+                return Ok(());
             }
+            fail(format!("{row}: a first page of {} objects and {} prefixes", page.objects, page.prefixes))
         })
         .await?;
         bench.record_value(row, server.kind, measured.percentile(0.5) / 1000.0);
@@ -126,7 +137,7 @@ async fn page_through(target: &Target, connection: &mut Connection) -> Outcome<u
     let (mut listed, mut token) = (0, None);
     loop {
         let mut request = Vec::new();
-        target.list(&mut request, false, token.as_deref());
+        target.list(&mut request, "", false, token.as_deref());
         let page = target.page(&connection.fetch(&request).await?)?;
         listed += page.objects;
         token = page.next;
