@@ -48,9 +48,14 @@ impl Connection {
         Ok(Self { stream, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, head: Vec::new() })
     }
 
+    /// Sends bytes of a request. A server that refuses midway is quoted.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Outcome<()> {
-        self.stream.write_all(bytes).await?;
-        Ok(())
+        let Err(error) = self.stream.write_all(bytes).await else { return Ok(()) };
+        let mut said = Vec::new();
+        match self.receive(|bytes| said.extend_from_slice(bytes)).await {
+            Ok(Answer { status, .. }) => fail(format!("refused with {status}: {}", String::from_utf8_lossy(&said))),
+            Err(_) => Err(error.into()),
+        }
     }
 
     /// Reads one answer to its end, giving the body to `sink` piece by piece.

@@ -9,7 +9,12 @@ mod memory;
 mod small;
 mod start;
 
+use std::time::Duration;
+
 use crate::bench::Bench;
+
+/// No workload takes longer, whatever a server does.
+const LIMIT: Duration = Duration::from_secs(1800);
 
 /// Runs what is wanted. A workload that fails is named in the answer and does not stop the others.
 pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
@@ -17,11 +22,19 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     macro_rules! run {
         ($($names:literal),+ => $work:expr) => {
             if [$($names),+].into_iter().any(|name| bench.settings.wants(name))
-                && let Err(error) = $work(bench).await
             {
                 let names = [$($names),+].join("/");
-                eprintln!("{names} failed: {error}");
-                failures.push(names);
+                match tokio::time::timeout(LIMIT, $work(bench)).await {
+                    Ok(Ok(())) => (),
+                    Ok(Err(error)) => {
+                        eprintln!("{names} failed: {error}");
+                        failures.push(names);
+                    }
+                    Err(_) => {
+                        eprintln!("{names} did not end within {} minutes", LIMIT.as_secs() / 60);
+                        failures.push(names);
+                    }
+                }
             }
         };
     }
