@@ -1,0 +1,21 @@
+//! The history of the database schema: an ordered list of migrations, each frozen once it has landed.
+//!
+//! How to add one, and why it knows no other crate of ours: `README.md` beside this folder.
+
+mod dialect;
+mod m20261121_000001_create_access;
+mod m20261121_000002_create_namespace_and_shards;
+
+pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261121_000001_create_access::Migration),
+            Box::new(m20261121_000002_create_namespace_and_shards::Migration),
+        ]
+    }
+}

@@ -1,0 +1,212 @@
+//! Composition: the only file that knows every part. Start-up and shutdown are told here step by step.
+
+use crate::{
+    config::{BucketDelete, Config, Loopback},
+    credentials,
+    http::{self, DoorSettings},
+    metadata::Metadata,
+    service::{Rules, Services, open_spaces},
+    space::{Space, Spaces},
+    task::{drive, expire_uploads::ExpireUploads, keep_uploads::KeepUploads, sweep::Sweep},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{
+    fmt,
+    fs::{File, TryLockError},
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, signal::unix, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long the tasks get, behind the requests, to end the step they are at.
+const TASK_GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the server until SIGTERM or SIGINT.
+pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(), Failure> {
+    let started = Instant::now();
+    let _lock = lock_data(&config)?;
+    let metadata = open_metadata(&config).await?;
+    let admin = credentials::ensure(&config, &metadata).await?;
+    let spaces = open_spaces(&metadata, &embedded_space(&config)).await?;
+    let rules = Rules { multipart: config.multipart.clone(), sweep: config.sweep.clone() };
+    let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules);
+
+    let settings = door_settings(&config, admin.token.expose().to_owned());
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
+    let bound = listener.local_addr()?;
+    let router = http::router(services.clone(), settings.clone(), metrics, bound);
+
+    let stop = CancellationToken::new();
+    let mut tasks = start_tasks(&services, &config, &stop);
+    let door = http::serve(listener, router, &settings, stop.clone(), config.shutdown.grace);
+    announce(bound, &admin.path)?;
+    tracing::info!(%bound, ready_ms = started.elapsed().as_millis(), "listening on http://{bound}");
+
+    tokio::pin!(door);
+    tokio::select! {
+        signal = wait_for_signal() => tracing::info!("{} received: finishing what is in progress", signal?),
+        () = &mut door => {}
+    }
+    stop.cancel();
+    door.await;
+    if tokio::time::timeout(TASK_GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
+        tracing::warn!("a task did not end in time and is stopped; its next run continues");
+        tasks.shutdown().await;
+    }
+    drop(services);
+    metadata.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Brings the database up to date.
+pub(crate) async fn migrate(config: &Config) -> Result<(), Failure> {
+    // Opening it does.
+    open_metadata(config).await?.close().await;
+    Ok(())
+}
+
+/// What `holdall check` found, a line each.
+pub(crate) struct Report(Vec<(String, Result<(), String>)>);
+
+impl Report {
+    /// Whether everything can be used.
+    pub(crate) fn is_good(&self) -> bool {
+        self.0.iter().all(|(_, found)| found.is_ok())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self
+            .0
+            .iter()
+            .map(|(what, found)| match found {
+                Ok(()) => format!("{what}: ok"),
+                Err(reason) => format!("{what}: {reason}"),
+            })
+            .collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// Looks at the configuration, which has been loaded, the database and every space.
+pub(crate) async fn check(config: &Config) -> Result<Report, Failure> {
+    let mut report = vec![("configuration".to_owned(), Ok(()))];
+    match open_metadata(config).await {
+        Err(error) => report.push(("database".to_owned(), Err(sentence(error.as_ref())))),
+        Ok(metadata) => {
+            report.push(("database".to_owned(), Ok(())));
+            let registered = metadata.rows().spaces().await?;
+            if registered.is_empty() {
+                report.push(("user space `local` (made by the first start)".to_owned(), Ok(())));
+            }
+            let spaces = Spaces::default();
+            for settings in registered {
+                let space = spaces.insert(Space::open(settings)?);
+                let found = space.look().await.map_err(|error| error.to_string());
+                report.push((format!("user space `{}`", space.settings.name), found));
+            }
+            metadata.close().await;
+        }
+    }
+    Ok(Report(report))
+}
+
+/// Opens the database that the configuration names.
+pub(crate) async fn open_metadata(config: &Config) -> Result<Metadata, Failure> {
+    make_data_directory(config)?;
+    let url = match &config.database_url {
+        Some(url) => url.clone(),
+        None => format!("sqlite://{}", config.data.join("holdall.db").display()),
+    };
+    Ok(Metadata::open(&url, &config.database).await?)
+}
+
+fn make_data_directory(config: &Config) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.data)
+        .map_err(|error| format!("cannot make the data directory {}: {error}", config.data.display()).into())
+}
+
+fn embedded_space(config: &Config) -> PathBuf {
+    config.data.join("spaces").join("local")
+}
+
+/// Two servers on one data directory would sweep each other's writes in progress. The lock goes with the process.
+fn lock_data(config: &Config) -> Result<File, Failure> {
+    make_data_directory(config)?;
+    let path = config.data.join("lock");
+    let file = File::create(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another holdall serves the data directory {}; stop it, or give another one with --data",
+            config.data.display()
+        )
+        .into()),
+        Err(TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", path.display()).into()),
+    }
+}
+
+fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
+    DoorSettings {
+        admin_token,
+        loopback_open: config.auth.loopback == Loopback::Open,
+        json_body: usize::try_from(config.limits.json_body).unwrap_or(usize::MAX),
+        upload_files: config.limits.upload_files,
+        header_timeout: config.limits.header_timeout,
+        body_timeout: config.limits.body_timeout,
+        only_empty_buckets_deleted: config.v1.bucket_delete == BucketDelete::RefuseNonEmpty,
+    }
+}
+
+fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(drive(Sweep(services.clone()), config.sweep.interval, stop.clone()));
+    tasks.spawn(drive(ExpireUploads(services.clone()), config.sweep.interval, stop.clone()));
+    // Four times within the grace period, so that one that fails is no harm.
+    tasks.spawn(drive(KeepUploads(services.clone()), config.sweep.grace / 4, stop.clone()));
+    tasks
+}
+
+/// Tells the user, who may have redirected the log, where to go.
+fn announce(bound: SocketAddr, credentials: &std::path::Path) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "credentials in {}", credentials.display())?;
+    writeln!(out, "listening on http://{bound}")?;
+    out.flush()
+}
+
+async fn wait_for_signal() -> io::Result<&'static str> {
+    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
+    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{address} is taken by another process; stop it, or give another address with --listen").into()
+        }
+        _ => format!("cannot listen on {address}: {error}").into(),
+    }
+}
+
+fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+

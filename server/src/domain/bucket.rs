@@ -1,0 +1,16 @@
+//! A bucket: the owner's name for a set of packages.
+
+use super::{
+    id::{BucketId, CredentialId},
+    name::BucketName,
+    time::Timestamp,
+};
+
+/// A bucket as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Bucket {
+    pub(crate) id: BucketId,
+    pub(crate) name: BucketName,
+    pub(crate) owner: CredentialId,
+    pub(crate) created_at: Timestamp,
+}

@@ -1,0 +1,49 @@
+//! Who is asking, and the one function that says yes or no.
+
+use super::{Error, Result, id::CredentialId};
+
+/// The owner of everything that is created by `/v1` without a credential of its own.
+pub(crate) const FIRST_CREDENTIAL: CredentialId = CredentialId(1);
+
+/// Who is asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// The operator: an admin token, or an open loopback request. Acts for everyone.
+    Admin,
+    /// A read-only token: sees everything, changes nothing.
+    Reader,
+    /// A credential: sees and changes what it owns.
+    Owner(CredentialId),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Read,
+    Write,
+}
+
+impl Caller {
+    /// Says yes, or why not. Ownership is not asked here: queries begin inside [`scope`](Self::scope).
+    pub(crate) fn may(self, right: Right) -> Result<()> {
+        match (self, right) {
+            (Self::Reader, Right::Write) => {
+                Err(Error::Forbidden("this token is read-only; use one with the role `admin`".to_owned()))
+            }
+            (Self::Admin | Self::Owner(_), Right::Write) | (_, Right::Read) => Ok(()),
+        }
+    }
+
+    /// The owner whose things this caller can see; `None`: everyone's.
+    pub(crate) fn scope(self) -> Option<CredentialId> {
+        match self {
+            Self::Owner(id) => Some(id),
+            Self::Admin | Self::Reader => None,
+        }
+    }
+
+    /// The owner of what this caller creates.
+    pub(crate) fn owner_of_new(self) -> CredentialId {
+        self.scope().unwrap_or(FIRST_CREDENTIAL)
+    }
+}

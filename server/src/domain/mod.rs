@@ -1,0 +1,19 @@
+//! The vocabulary and the rules, pure: no database, no cloud, no protocol, no clock but the one passed in.
+
+pub(crate) mod bucket;
+pub(crate) mod caller;
+pub(crate) mod error;
+pub(crate) mod hash;
+pub(crate) mod id;
+pub(crate) mod name;
+pub(crate) mod object;
+pub(crate) mod package;
+pub(crate) mod page;
+pub(crate) mod placement;
+pub(crate) mod redundancy;
+pub(crate) mod shard;
+pub(crate) mod space;
+pub(crate) mod time;
+pub(crate) mod upload;
+
+pub(crate) use error::{Error, Result};

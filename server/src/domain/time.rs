@@ -1,0 +1,57 @@
+//! Instants, kept as microseconds so that every database stores and orders them alike.
+
+use std::time::Duration;
+
+/// Microseconds since the Unix epoch, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp(pub(crate) i64);
+
+impl Timestamp {
+    /// The present, by this machine's clock.
+    pub(crate) fn now() -> Self {
+        Self(jiff::Timestamp::now().as_microsecond())
+    }
+
+    /// This instant less `age`; the far past when that is before what can be told.
+    pub(crate) fn minus(self, age: Duration) -> Self {
+        Self(self.0.saturating_sub(micros(age)))
+    }
+
+    /// This instant and `span` more.
+    pub(crate) fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(micros(span)))
+    }
+
+    /// RFC 3339 with a numeric offset and only the digits of a second that say something,
+    /// as the `/v1` contract shows: `2026-11-21T09:03:22.5+00:00`.
+    pub(crate) fn to_rfc3339(self) -> String {
+        let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let mut text = instant.to_string();
+        if text.ends_with('Z') {
+            text.truncate(text.len() - 1);
+        }
+        text.push_str("+00:00");
+        text
+    }
+}
+
+fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_with_its_offset() {
+        assert_eq!(Timestamp(0).to_rfc3339(), "1970-01-01T00:00:00+00:00");
+        assert_eq!(Timestamp(1_500_000).to_rfc3339(), "1970-01-01T00:00:01.5+00:00");
+    }
+
+    #[test]
+    fn the_far_past_does_not_wrap() {
+        assert!(Timestamp(0).minus(Duration::MAX) < Timestamp(0));
+        assert!(Timestamp(0).plus(Duration::MAX) > Timestamp(0));
+    }
+}

@@ -1,0 +1,136 @@
+//! Rows: the only user of the database.
+//!
+//! Every statement is written out once, as SQL that SQLite and PostgreSQL both run, so that what a
+//! request costs can be read where it is spent. [`Metadata`] opens the database and hands out
+//! [`Rows`]: for reading from a pool of readers, for writing inside a transaction.
+
+mod access;
+mod bucket;
+mod chunk;
+mod connect;
+mod error;
+mod extent;
+mod id_block;
+mod insert;
+mod list;
+mod object;
+mod package;
+mod space;
+#[cfg(test)]
+mod suite;
+mod upload;
+mod writer;
+
+pub(crate) use access::{Credential, Role, Token};
+pub(crate) use chunk::DeadChunk;
+pub(crate) use extent::Extents;
+pub(crate) use id_block::ChunkIds;
+pub(crate) use list::{Entry, Listing};
+pub(crate) use object::{NewObject, Found};
+pub(crate) use space::NewSpace;
+pub(crate) use upload::NewPart;
+
+use crate::domain::Result;
+use error::translate;
+use futures::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, Statement, Value};
+use writer::Writer;
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Metadata {
+    readers: DatabaseConnection,
+    writer: Writer,
+}
+
+/// Rows inside a transaction that is open for writing.
+pub(crate) type WriteRows<'a> = Rows<'a, DatabaseTransaction>;
+
+/// What can be read and written. One file per noun adds its methods.
+pub(crate) struct Rows<'a, C> {
+    db: &'a C,
+}
+
+impl Metadata {
+    /// Rows as the last commit left them.
+    pub(crate) fn rows(&self) -> Rows<'_, DatabaseConnection> {
+        Rows { db: &self.readers }
+    }
+
+    /// Runs `job` in a transaction and answers when it is on stable storage.
+    ///
+    /// All of `job` happens, or, when it fails, nothing of it. Jobs that wait while a commit runs share the
+    /// next one (SQLite has one writer); a job must therefore not wait for anything but the database. The job
+    /// runs to its end even when the caller stops waiting. After [`Error::DatabaseUnavailable`] it is unknown
+    /// whether it happened.
+    ///
+    /// [`Error::DatabaseUnavailable`]: crate::domain::Error::DatabaseUnavailable
+    pub(crate) async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        self.writer.write(job).await
+    }
+
+    /// Whether the database answers.
+    pub(crate) async fn ping(&self) -> Result<()> {
+        self.rows().execute("SELECT 1", []).await.map(|_| ())
+    }
+
+    /// Writes out what is pending and closes the database.
+    pub(crate) async fn close(self) {
+        self.writer.close().await;
+        if let Err(error) = self.readers.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+impl<C: ConnectionTrait> Rows<'_, C> {
+    /// Runs a statement and tells how many rows it touched. Parameters are `$1`, `$2`, …
+    async fn execute(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Result<u64> {
+        let done = self.db.execute_raw(self.statement(sql, values)).await.map_err(translate)?;
+        Ok(done.rows_affected())
+    }
+
+    /// All rows that a statement answers.
+    async fn all<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<T>> {
+        let rows = self.db.query_all_raw(self.statement(sql, values)).await.map_err(translate)?;
+        rows.iter().map(|row| T::from_query_result(row, "").map_err(translate)).collect()
+    }
+
+    /// The row that a statement answers, if there is one.
+    async fn one<T: FromQueryResult>(
+        &self,
+        sql: impl Into<String>,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<T>> {
+        let row = self.db.query_one_raw(self.statement(sql, values)).await.map_err(translate)?;
+        row.map(|row| T::from_query_result(&row, "").map_err(translate)).transpose()
+    }
+
+    fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
+        Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
+    }
+}
+
+/// `$first, $first+1, …`: placeholders for `count` values.
+fn placeholders(first: usize, count: usize) -> String {
+    let names: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
+    names.join(", ")
+}
+
+/// A size from a row, where it is an `i64`.
+fn unsigned(value: i64) -> Result<u64> {
+    u64::try_from(value).map_err(|_| crate::domain::Error::internal("a negative size in the database"))
+}
+
+/// A size for a row.
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,211 @@
+//! Write jobs, and how they share commits.
+//!
+//! A commit costs a sync of the disk, whatever it holds. SQLite has one writer, so jobs that arrive while a
+//! commit runs are taken together into the next one, each in a savepoint of its own: 32 callers pay for one
+//! sync, and nobody waits for a timer. PostgreSQL groups commits by itself; there each job has its own
+//! transaction.
+
+use super::{
+    Rows, WriteRows,
+    error::{is_trouble, translate},
+};
+use crate::domain::{Error, Result};
+use futures::future::BoxFuture;
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+/// Where write jobs go.
+#[derive(Clone)]
+pub(super) enum Writer {
+    Grouped { jobs: mpsc::Sender<Job>, connection: DatabaseConnection },
+    Pooled(DatabaseConnection),
+}
+
+/// A job, prepared so that jobs of different results fit one queue.
+type Job = Box<dyn for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Ran> + Send>;
+
+/// A job that has run inside a transaction which is not committed yet.
+struct Ran {
+    end: End,
+    /// Tells the caller: its own result after a commit, the given error otherwise.
+    answer: Box<dyn FnOnce(Option<Error>) + Send>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Commit what it did.
+    Keep,
+    /// It refused in the domain's words: undo its savepoint, keep the others.
+    Undo,
+    /// The database is in trouble. SQLite may have rolled back the whole transaction on its own,
+    /// so nothing of the group may be committed.
+    Trouble,
+}
+
+impl Writer {
+    /// One writer that groups at most `group` jobs into a commit.
+    pub(super) fn grouped(connection: DatabaseConnection, group: usize) -> Self {
+        let (jobs, queue) = mpsc::channel(group.max(1) * 4);
+        tokio::spawn(run_groups(connection.clone(), queue, group.max(1)));
+        Self::Grouped { jobs, connection }
+    }
+
+    /// A transaction of its own for each job, from a pool.
+    pub(super) fn pooled(pool: DatabaseConnection) -> Self {
+        Self::Pooled(pool)
+    }
+
+    pub(super) async fn write<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let started = Instant::now();
+        let (answer, answered) = oneshot::channel();
+        let job = prepare(job, answer);
+        match self {
+            Self::Grouped { jobs, .. } => {
+                jobs.send(job).await.map_err(|_| Error::DatabaseUnavailable("the writer has stopped".into()))?;
+            }
+            Self::Pooled(pool) => {
+                // On a task of its own: a job runs to its end even when its caller stops waiting.
+                let pool = pool.clone();
+                tokio::spawn(async move { run_group(&pool, vec![job]).await });
+            }
+        }
+        let result = answered.await.map_err(|_| Error::DatabaseUnavailable("the write was given up".into()))?;
+        metrics::histogram!("holdall_commit_seconds").record(started.elapsed());
+        result
+    }
+
+    /// Closes the connection once nobody else holds this writer.
+    pub(super) async fn close(self) {
+        let (Self::Grouped { connection, .. } | Self::Pooled(connection)) = self;
+        if let Err(error) = connection.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
+
+fn prepare<T, F>(job: F, answer: oneshot::Sender<Result<T>>) -> Job
+where
+    T: Send + 'static,
+    F: for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+{
+    Box::new(move |rows| {
+        Box::pin(async move {
+            let result = job(rows).await;
+            let end = match &result {
+                Ok(_) => End::Keep,
+                Err(error) if is_trouble(error) => End::Trouble,
+                Err(_) => End::Undo,
+            };
+            let answer = Box::new(move |error: Option<Error>| {
+                // A caller that has gone away does not care.
+                let _ = answer.send(match error {
+                    Some(error) => Err(error),
+                    None => result,
+                });
+            });
+            Ran { end, answer: answer as Box<dyn FnOnce(Option<Error>) + Send> }
+        })
+    })
+}
+
+async fn run_groups(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>, most: usize) {
+    let mut group = Vec::with_capacity(most);
+    while queue.recv_many(&mut group, most).await > 0 {
+        metrics::histogram!("holdall_commit_group_jobs").record(group.len() as f64);
+        run_group(&connection, std::mem::take(&mut group)).await;
+    }
+}
+
+/// Runs `jobs` in one transaction, commits, and only then answers.
+async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) {
+    let mut ran = Vec::with_capacity(jobs.len());
+    let committed = run_and_commit(connection, jobs, &mut ran).await;
+    let trouble = committed.err();
+    for Ran { end, answer } in ran {
+        answer(match (&trouble, end) {
+            // The one that met the trouble, or refused on its own, tells its own story.
+            (_, End::Trouble | End::Undo) | (None, End::Keep) => None,
+            (Some(error), End::Keep) => Some(same_trouble(error)),
+        });
+    }
+}
+
+async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<()> {
+    let alone = jobs.len() == 1;
+    let mut transaction = match begin(connection).await {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            give_up(jobs, &error);
+            return Err(error);
+        }
+    };
+    let mut jobs = jobs.into_iter();
+    while let Some(job) = jobs.next() {
+        let end = match run_one(&mut transaction, job, alone).await {
+            Ok(one) => {
+                let end = one.end;
+                ran.push(one);
+                end
+            }
+            Err(error) => {
+                give_up(jobs.collect(), &error);
+                return Err(error);
+            }
+        };
+        if end == End::Trouble {
+            let error = Error::DatabaseUnavailable("another write of the same commit failed".into());
+            give_up(jobs.collect(), &error);
+            // Dropping the transaction rolls back whatever SQLite has left of it.
+            return Err(error);
+        }
+        if end == End::Undo && alone {
+            return Ok(());
+        }
+    }
+    transaction.commit().await.map_err(translate)
+}
+
+/// Opens a transaction that may write from its first statement on: a SQLite transaction that reads
+/// first and writes later fails at once, without waiting, when another process writes in between.
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
+    let options =
+        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+    connection.begin_with_options(options).await.map_err(translate)
+}
+
+/// Runs one job, in a savepoint unless it has the transaction for itself.
+async fn run_one(transaction: &mut DatabaseTransaction, job: Job, alone: bool) -> Result<Ran> {
+    if alone {
+        return Ok(job(Rows { db: transaction }).await);
+    }
+    let savepoint = transaction.begin().await.map_err(translate)?;
+    let one = job(Rows { db: &savepoint }).await;
+    match one.end {
+        End::Keep => savepoint.commit().await.map_err(translate)?,
+        End::Undo => savepoint.rollback().await.map_err(translate)?,
+        End::Trouble => {}
+    }
+    Ok(one)
+}
+
+/// Drops jobs unrun, which tells their callers that the write was given up.
+fn give_up(jobs: Vec<Job>, error: &Error) {
+    if !jobs.is_empty() {
+        tracing::warn!(jobs = jobs.len(), error = error as &dyn std::error::Error, "write jobs were given up");
+    }
+}
+
+fn same_trouble(error: &Error) -> Error {
+    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    match error {
+        Error::DatabaseFull(_) => Error::DatabaseFull(text.into()),
+        _ => Error::DatabaseUnavailable(text.into()),
+    }
+}

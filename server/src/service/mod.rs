@@ -1,0 +1,63 @@
+//! Use cases: one public function per thing a caller can ask. Doors translate into these, tasks call them too.
+
+mod access;
+mod bucket;
+mod content;
+mod object;
+mod package;
+mod readiness;
+mod spaces;
+mod sweep;
+
+pub(crate) use content::ContentStream;
+pub(crate) use object::{
+    alter::{Cloned, Cloning, ItemFailure, Moved, Moving},
+    get::{Content, OpenObject},
+    list::{ListObjects, ObjectPage, ObjectStream},
+    multipart::PartUpload,
+    put::Upload,
+};
+pub(crate) use readiness::SpaceHealth;
+pub(crate) use spaces::open_spaces;
+pub(crate) use sweep::Swept;
+
+use crate::{
+    config::{MultipartConfig, StoreConfig, SweepConfig},
+    domain::Result,
+    metadata::Metadata,
+    space::Spaces,
+};
+use bytes::Bytes;
+use content::ContentStore;
+use futures::Stream;
+use std::{pin::Pin, sync::Arc};
+
+/// A request body, or one file of it.
+pub(crate) type Body<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes>> + Send + 'a)>;
+
+/// The handles that a use case needs. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Services {
+    metadata: Metadata,
+    spaces: Spaces,
+    content: ContentStore,
+    rules: Arc<Rules>,
+}
+
+/// The settings that use cases follow.
+pub(crate) struct Rules {
+    pub(crate) multipart: MultipartConfig,
+    pub(crate) sweep: SweepConfig,
+}
+
+impl Services {
+    pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules) -> Self {
+        let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace);
+        Self { metadata, spaces, content, rules: Arc::new(rules) }
+    }
+
+    /// The database, for what runs beside the use cases: commands and shutdown.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+}

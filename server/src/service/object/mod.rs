@@ -1,0 +1,45 @@
+//! Objects, by verb.
+
+pub(crate) mod alter;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod multipart;
+pub(crate) mod put;
+
+use super::Services;
+use crate::domain::{
+    Error, Result,
+    caller::Caller,
+    id::{PackageId, SpaceId},
+    name::ObjectPath,
+    object::ObjectPlace,
+    package::Package,
+    redundancy::Redundancy,
+};
+
+/// Where an object of this path in this package is.
+fn place_in(package: &Package, path: &ObjectPath) -> Result<ObjectPlace> {
+    let key = path.key_in(&package.name)?;
+    Ok(ObjectPlace { bucket: package.bucket, package: package.id, path: path.clone(), key })
+}
+
+impl Services {
+    /// The package that content is meant for, and whether the space it prefers exists.
+    async fn target(&self, caller: Caller, package: PackageId, affinity: Option<SpaceId>) -> Result<Package> {
+        if let Some(id) = affinity.filter(|id| self.spaces.get(*id).is_none()) {
+            return Err(Error::invalid("affinity", format!("user space {id} does not exist; leave it out to let the server choose")));
+        }
+        self.metadata.rows().package(caller.scope(), package).await
+    }
+}
+
+/// Content that came before its target was known lies as one copy; a package that keeps more cannot take it.
+fn refuse_early_content(redundancy: Redundancy) -> Result<()> {
+    match redundancy {
+        Redundancy::None => Ok(()),
+        Redundancy::Rep { .. } => Err(Error::invalid(
+            "info",
+            "must come before the files for a package that keeps several copies, so that they are stored as such",
+        )),
+    }
+}

@@ -1,0 +1,180 @@
+//! Shards in a directory of this machine.
+//!
+//! A shard is written straight to its place, because its key is fresh and no row names it before it is
+//! complete; then the file and its folder are synced. Folders are made once, when the space is set up: a write
+//! into a directory that has been unmounted fails instead of filling the mount point.
+
+use super::{
+    Fault,
+    path::{self, FOLDERS},
+    shard::{Block, Listed, listed},
+};
+use crate::domain::shard::ShardKey;
+use bytes::Bytes;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tokio::sync::mpsc;
+
+/// A directory that holds shards.
+#[derive(Debug, Clone)]
+pub(crate) struct Disk {
+    root: Arc<Path>,
+}
+
+impl Disk {
+    pub(super) fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into().into() }
+    }
+
+    /// Makes the folders for shards; what is there already stays.
+    pub(super) async fn prepare(&self) -> Result<(), Fault> {
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            let shards = root.join("shards");
+            fs::create_dir_all(&shards)?;
+            for folder in 0..FOLDERS {
+                match fs::create_dir(shards.join(format!("{folder:02x}"))) {
+                    Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            sync_folder(&shards)?;
+            Ok(sync_folder(&root)?)
+        })
+        .await
+    }
+
+    pub(super) async fn write(&self, key: ShardKey, mut blocks: mpsc::Receiver<Arc<Block>>) -> Result<(), Fault> {
+        let place = self.place(key);
+        blocking(move || {
+            let mut file = create(&place)?;
+            while let Some(block) = blocks.blocking_recv() {
+                write_all_pieces(&mut file, &block.pieces)?;
+            }
+            make_durable(&file, &place)
+        })
+        .await
+    }
+
+    pub(super) async fn write_whole(&self, key: ShardKey, pieces: Vec<Bytes>) -> Result<(), Fault> {
+        let place = self.place(key);
+        blocking(move || {
+            let mut file = create(&place)?;
+            write_all_pieces(&mut file, &pieces)?;
+            make_durable(&file, &place)
+        })
+        .await
+    }
+
+    /// Reads what is there of `range` and hands it to `check` on the same thread, while it is in its caches.
+    pub(super) async fn read(
+        &self,
+        key: ShardKey,
+        range: Range<u64>,
+        check: impl FnOnce(Bytes) -> Result<Bytes, Fault> + Send + 'static,
+    ) -> Result<Bytes, Fault> {
+        let place = self.place(key);
+        blocking(move || {
+            let mut file = File::open(&place)?;
+            if range.start > 0 {
+                file.seek(SeekFrom::Start(range.start))?;
+            }
+            let wanted = range.end - range.start;
+            let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
+            file.take(wanted).read_to_end(&mut bytes)?;
+            check(bytes.into())
+        })
+        .await
+    }
+
+    pub(super) async fn delete(&self, key: ShardKey) -> Result<(), Fault> {
+        let place = self.place(key);
+        blocking(move || match fs::remove_file(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    pub(super) async fn list_folder(&self, folder: u8) -> Result<Vec<Listed>, Fault> {
+        let place = self.root.join(path::shard_folder(folder));
+        blocking(move || {
+            let names = fs::read_dir(&place)?
+                .map(|entry| Ok(listed(&entry?.file_name().to_string_lossy(), folder)))
+                .collect::<io::Result<_>>()?;
+            Ok(names)
+        })
+        .await
+    }
+
+    /// Reads a small file of the space.
+    pub(super) async fn read_file(&self, name: &str) -> Result<Vec<u8>, Fault> {
+        let place = self.root.join(name);
+        blocking(move || Ok(fs::read(&place)?)).await
+    }
+
+    /// Writes a small file of the space that must not be there yet, durably.
+    pub(super) async fn create_file(&self, name: &str, content: Vec<u8>) -> Result<(), Fault> {
+        let place = self.root.join(name);
+        blocking(move || {
+            let mut file = create(&place)?;
+            file.write_all(&content)?;
+            make_durable(&file, &place)
+        })
+        .await
+    }
+
+    fn place(&self, key: ShardKey) -> PathBuf {
+        self.root.join(path::shard(key))
+    }
+}
+
+/// Creates a file that must not exist: a shard is never overwritten.
+fn create(place: &Path) -> Result<File, Fault> {
+    OpenOptions::new().write(true).create_new(true).open(place).map_err(|error| match error.kind() {
+        // The folder is missing, hence the space.
+        io::ErrorKind::NotFound => Fault::Unavailable(Box::new(error)),
+        _ => error.into(),
+    })
+}
+
+/// Syncs a new file, and the folder that names it: without the second, a power cut may lose the name.
+fn make_durable(file: &File, place: &Path) -> Result<(), Fault> {
+    file.sync_all()?;
+    match place.parent() {
+        Some(folder) => Ok(sync_folder(folder)?),
+        None => Ok(()),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Writes all pieces with as few system calls as the kernel allows (1024 slices each, `UIO_MAXIOV`).
+fn write_all_pieces(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+    for some in pieces.chunks(1024) {
+        let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut rest = slices.as_mut_slice();
+        // Empty slices would make a complete write look like one that got nowhere.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match file.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Fault::Unavailable(Box::new(error)))?
+}
