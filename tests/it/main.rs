@@ -1,0 +1,42 @@
+//! Black-box tests of the running server, one file per thing a user can rely on.
+
+#![expect(clippy::unwrap_used, reason = "in a test, a surprise is a failure")]
+#![expect(clippy::print_stderr, reason = "a test says what it saw, and what it could not try")]
+
+/// Makes each named function, which takes a [`Setup`](holdall_tests::Setup), a test on SQLite and a test on PostgreSQL.
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $name() {
+                    super::$name(holdall_tests::Setup::default()).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                #[ignore = "needs HOLDALL_TEST_POSTGRES; tests/run provides it"]
+                async fn $name() {
+                    super::$name(holdall_tests::Setup::default().postgres()).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both;
+
+mod v1;
+
+mod clients;
+mod crash;
+mod durability;
+mod entry;
+mod faults;
+mod listing_property;
+mod openapi;
+mod operations;
+mod readme;
+mod store;
+mod tidy;
