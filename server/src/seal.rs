@@ -34,12 +34,19 @@ pub(crate) struct Seal {
 /// Why a secret cannot be sealed or unsealed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SealError {
-    #[error("use the master key {}", path.display())]
+    #[error("cannot use the master key {}", path.display())]
     File {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
+    #[error(
+        "the master key {} is missing, but the database holds secrets that were sealed with it: put it back, or set \
+         {MASTER_KEY_VARIABLE}. If it is lost for good, write 64 new hex digits there: the sealed secrets are lost \
+         with it, the objects are not",
+        .0.display()
+    )]
+    Missing(PathBuf),
     #[error("the master key in {0} must be 64 hex digits")]
     Malformed(String),
     #[error("{MASTER_KEY_VARIABLE} is not UTF-8")]
@@ -54,26 +61,44 @@ pub(crate) enum SealError {
 }
 
 impl Seal {
-    /// Takes the key from the environment or from the data directory, where it is made when there is none.
+    /// Takes the key from the environment or from the data directory.
+    ///
+    /// A missing file is an error: where secrets may have been sealed already, a new key would only hide that the
+    /// right one is lost.
     pub(crate) fn open(data: &Path) -> Result<Self, SealError> {
-        match env::var(MASTER_KEY_VARIABLE) {
-            Ok(hex) => Self::from_hex(&hex, MASTER_KEY_VARIABLE.to_owned()),
-            Err(env::VarError::NotUnicode(_)) => Err(SealError::NotUtf8),
-            Err(env::VarError::NotPresent) => Self::from_file(&data.join(FILE)),
+        match Self::from_environment()? {
+            Some(seal) => Ok(seal),
+            None => Self::from_file(&data.join(FILE)),
         }
     }
 
+    /// As [`open`](Self::open), but makes the key when there is none: for a database without secrets.
+    pub(crate) fn open_or_create(data: &Path) -> Result<Self, SealError> {
+        match Self::from_environment()? {
+            Some(seal) => Ok(seal),
+            None => Self::from_new_file(&data.join(FILE)),
+        }
+    }
+
+    fn from_environment() -> Result<Option<Self>, SealError> {
+        match env::var(MASTER_KEY_VARIABLE) {
+            Ok(hex) => Self::from_hex(&hex, MASTER_KEY_VARIABLE.to_owned()).map(Some),
+            Err(env::VarError::NotUnicode(_)) => Err(SealError::NotUtf8),
+            Err(env::VarError::NotPresent) => Ok(None),
+        }
+    }
+
+    fn from_new_file(path: &Path) -> Result<Self, SealError> {
+        let made = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>());
+        // `create` keeps a key that is there; reading back finds that one, or the one of a quicker process.
+        private_file::create(path, &format!("{made}\n"))
+            .map_err(|source| SealError::File { path: path.to_owned(), source })?;
+        Self::from_file(path)
+    }
+
     fn from_file(path: &Path) -> Result<Self, SealError> {
-        let refused = |source| SealError::File { path: path.to_owned(), source };
-        let text = match private_file::read(path).map_err(refused)? {
-            Some(text) => text,
-            None => {
-                let made = data_encoding::HEXLOWER.encode(&rand::random::<[u8; 32]>());
-                private_file::create(path, &format!("{made}\n")).map_err(refused)?;
-                // Read back, because another process may have been quicker: then its key is the key.
-                private_file::read(path).map_err(refused)?.unwrap_or_default()
-            }
-        };
+        let text = private_file::read(path).map_err(|source| SealError::File { path: path.to_owned(), source })?;
+        let text = text.ok_or_else(|| SealError::Missing(path.to_owned()))?;
         Self::from_hex(text.trim(), path.display().to_string())
     }
 
@@ -93,6 +118,7 @@ impl Seal {
     }
 
     /// Unseals what [`seal`](Self::seal) made for the same `owner` with the same key; refuses anything else.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the S3 door, which comes next, is what reads secrets back"))]
     pub(crate) fn unseal(&self, sealed: &[u8], owner: &str) -> Result<Secret, SealError> {
         let wrong = || SealError::WrongKey(self.origin.clone());
         let (version, rest) = sealed.split_first().ok_or_else(wrong)?;
@@ -118,7 +144,7 @@ mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
     fn open(directory: &tempfile::TempDir) -> Seal {
-        Seal::from_file(&directory.path().join(FILE)).unwrap()
+        Seal::from_new_file(&directory.path().join(FILE)).unwrap()
     }
 
     #[test]
@@ -168,6 +194,20 @@ mod tests {
         let error = Seal::from_file(&path).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("chmod 600"), "{cause}");
+    }
+
+    #[test]
+    fn a_key_is_made_once_and_only_when_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        let error = Seal::from_file(&path).unwrap_err().to_string();
+        assert!(error.contains("missing") && error.contains(MASTER_KEY_VARIABLE), "{error}");
+        assert!(!path.exists());
+
+        Seal::from_new_file(&path).unwrap();
+        let made = fs::read_to_string(&path).unwrap();
+        Seal::from_new_file(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), made);
     }
 
     #[test]

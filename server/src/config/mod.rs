@@ -70,6 +70,14 @@ impl Config {
         Self::from_layers(flags, &Environment::of_process()?)
     }
 
+    /// The defaults, with another data directory; neither files nor the environment are looked at.
+    #[cfg(test)]
+    pub(crate) fn for_test(data: &std::path::Path) -> Self {
+        let defaults = layer::defaults().expect("the defaults are TOML");
+        let config: Self = figment::value::Value::from(defaults).deserialize().expect("the defaults are complete");
+        Self { data: data.to_owned(), ..config }
+    }
+
     fn from_layers(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
         let layers = Layers::read(flags, environment)?;
         let mut config: Self = layers.extract()?;

@@ -1,0 +1,42 @@
+#![doc = include_str!("../ARCHITECTURE.md")]
+
+mod domain;
+
+mod service;
+
+mod metadata;
+mod space;
+
+mod http;
+mod task;
+
+mod config;
+mod credentials;
+mod private_file;
+mod seal;
+mod telemetry;
+
+mod app;
+mod cli;
+
+use clap::Parser;
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Returns memory to the system sooner than the platform's allocator when many requests end at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Exit status: 0 done, 1 failed, 2 called or configured wrongly.
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Standard error may be closed; then the status has to say it all.
+            let _ = writeln!(io::stderr(), "holdall: {failure}");
+            failure.exit_code()
+        }
+    }
+}
