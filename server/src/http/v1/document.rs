@@ -1,0 +1,168 @@
+//! What the OpenAPI document says beside the calls: its title page, its security schemes, and the failures that
+//! calls have in common.
+
+use coordinator_types::answer::{Code, Failure};
+use std::collections::BTreeMap;
+use utoipa::{
+    Modify, OpenApi, PartialSchema, ToSchema,
+    openapi::{
+        OpenApi as Document, Ref, RefOr, Response,
+        content::ContentBuilder,
+        header::HeaderBuilder,
+        response::ResponseBuilder,
+        schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+/// The title page.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Holdall",
+        description = "Packaged objects over storage you already have: buckets hold packages, packages hold objects.\n\n\
+            Every JSON answer is an envelope `{code, message, data}`. `code` is `OK` or says what kind of failure it \
+            was, `message` says what was wrong with which field and what to do, and `data` is `null` on failure. Every \
+            answer carries `X-Request-Id`, under which the server's log tells more.\n\n\
+            Ids are numbers, a `size` is a decimal string of bytes, times are RFC 3339 with an offset. Keys of \
+            requests match in any case, unknown fields are ignored (`userID` among them), `null` is the same as \
+            leaving a field out, and wrong types are refused.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    servers((url = "/", description = "The server that serves this document.")),
+    security((), ("bearer" = []), ("apiToken" = []), ("apiKey" = [])),
+    tags(
+        (name = "bucket", description = "Names for sets of packages."),
+        (name = "package", description = "Named sets of objects, each with one policy for how its objects are kept."),
+        (name = "object", description = "Bytes at a path of a package."),
+        (name = "multipart", description = "Large objects, sent part by part: start, send parts in any order, complete.")
+    ),
+    components(schemas(Failure, Code)),
+    modifiers(&Entry)
+)]
+pub(super) struct Root;
+
+/// The ways to prove who one is. The empty requirement stands for an open loopback.
+struct Entry;
+
+impl Modify for Entry {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let header = |name: &str| {
+            let sentence = "The admin token, or a token made by it.";
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(name, sentence)))
+        };
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some(
+            "The admin token from `credentials.toml` in the data directory, or a token made by it. `Token` instead of \
+             `Bearer` is understood too. Requests from the server's own machine need none while it listens on loopback."
+                .to_owned(),
+        );
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("apiToken", header("X-API-TOKEN"));
+        components.add_security_scheme("apiKey", header("X-API-Key"));
+    }
+}
+
+/// The bytes of a file.
+pub(super) struct Binary;
+
+impl ToSchema for Binary {}
+
+impl PartialSchema for Binary {
+    fn schema() -> RefOr<Schema> {
+        binary().into()
+    }
+}
+
+/// A file, in the form that generators of clients know (OpenAPI 3.1 itself would need no format).
+pub(super) fn binary() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+        .content_media_type("application/octet-stream")
+}
+
+/// One failure of the document: the sentence about it, and a message as a client would see it.
+fn failure(status: u16, code: &str, description: &str, message: &str) -> (String, RefOr<Response>) {
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Failure")))
+        .example(Some(serde_json::json!({ "code": code, "message": message, "data": null })))
+        .build();
+    let id = HeaderBuilder::new()
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .description(Some("The id of this request in the server's log."))
+        .build();
+    let response =
+        ResponseBuilder::new().description(description).content("application/json", content).header("X-Request-Id", id);
+    (status.to_string(), response.build().into())
+}
+
+/// Groups of failures, named in the `responses` of the calls that have them.
+macro_rules! failures {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal $code:literal $description:literal $message:literal;)+ })+) => {$(
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                BTreeMap::from([$(failure($status, $code, $description, $message)),+])
+            }
+        }
+    )+};
+}
+
+failures! {
+    /// Of every call.
+    Always {
+        401 "Unauthorized" "No token, or a wrong one."
+            "send `Authorization: Bearer <token>`; the admin token is in credentials.toml in the data directory";
+        429 "Unauthorized" "Too many failed attempts from one address; `Retry-After` says when to go on. A right token always enters."
+            "too many failed attempts from this address; try again in 42 s";
+        500 "OperationFailed" "The server met a defect; its log tells more under the id of the request." "internal error";
+        503 "OperationFailed" "The database or a user space cannot be used now; trying again may help."
+            "the database cannot be used now; try again in a moment";
+    }
+    /// Of calls that read anything from the request.
+    BadInput {
+        400 "BadArgument" "Something in the request cannot be meant; the message names it. Nothing was done."
+            "packageID: must be an integer of 1 or more, not a string";
+    }
+    /// Of calls that have a body.
+    BadBody {
+        400 "BadArgument" "Something in the request cannot be meant, or its body broke off; the message names it. Nothing was done."
+            "packageID: must be an integer of 1 or more, not a string";
+        413 "TooLarge" "More than a limit allows; the message names the limit. Nothing was done."
+            "body: must be at most 1048576 bytes long";
+    }
+    /// Of calls that change anything.
+    Change {
+        403 "Forbidden" "The token may only read." "this token is read-only; use one with the role `admin`";
+        507 "OperationFailed" "There is no room. What was there before is untouched."
+            "the disk of the database is full; free some room and try again";
+    }
+    /// Of calls that name something.
+    Missing {
+        404 "DataNotFound" "There is no such thing, or it belongs to somebody else." "package 32 does not exist";
+    }
+    /// Of calls that take a name.
+    Taken {
+        409 "DataExists" "The name is taken." "bucket `bkt1` exists already";
+    }
+    /// Of calls that meet a thing in a state in which they cannot be done.
+    WrongState {
+        409 "OperationFailed" "It is there, but in a state in which this cannot be done." "object 1039 has no unfinished upload";
+    }
+    /// Of calls that read bytes back.
+    Damage {
+        502 "OperationFailed" "The stored bytes are damaged or missing, and no other copy is left."
+            "the stored bytes of object 617 are damaged or missing: nothing was returned instead of wrong data";
+    }
+    /// Of downloads.
+    Unmet {
+        412 "BadArgument" "A condition of the request (`If-Match`, `If-Unmodified-Since`) does not hold."
+            "the object is not the one that If-Match or If-Unmodified-Since asks for";
+        416 "BadArgument" "`Range` lies outside the object; `Content-Range` tells its size."
+            "Range: lies outside the object, which has 1293 bytes";
+    }
+}

@@ -1,0 +1,87 @@
+//! The `/v1` door: the JCS contract. This file is the route list, and the root of the OpenAPI document.
+
+mod alter;
+mod answer;
+mod bucket;
+mod conditional;
+mod convert;
+mod disposition;
+mod document;
+mod download;
+mod error;
+mod extract;
+mod form;
+mod list;
+mod multipart;
+mod package;
+mod query;
+mod upload;
+
+pub(crate) use answer::failure;
+pub(crate) use error::ApiError;
+
+use super::Door;
+use crate::domain::Error;
+use axum::{
+    http::{Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+};
+use coordinator_types::answer::Code;
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Every call of `/v1`, in the order in which a newcomer meets them.
+pub(super) fn routes() -> OpenApiRouter<Door> {
+    OpenApiRouter::with_openapi(document::Root::openapi())
+        // A name for a set of packages.
+        .routes(routes!(bucket::create))
+        .routes(routes!(bucket::get_by_name))
+        .routes(routes!(bucket::list_all))
+        .routes(routes!(bucket::delete))
+        // A named set of objects, with one policy for how they are kept.
+        .routes(routes!(package::create))
+        .routes(routes!(package::get_by_full_name))
+        .routes(routes!(package::list_bucket_packages))
+        .routes(routes!(package::delete))
+        // Bytes in, bytes out.
+        .routes(routes!(upload::upload))
+        .routes(routes!(download::download))
+        .routes(routes!(download::download_by_path))
+        // What is there.
+        .routes(routes!(list::list_by_path))
+        .routes(routes!(list::get_package_objects))
+        // Other places, other copies, none.
+        .routes(routes!(alter::move_objects))
+        .routes(routes!(alter::delete_objects))
+        .routes(routes!(alter::clone_objects))
+        // Bytes in, part by part; `abortMultipartUpload` is ours, the contract has none.
+        .routes(routes!(multipart::new_multipart_upload))
+        .routes(routes!(multipart::upload_part))
+        .routes(routes!(multipart::complete_multipart_upload))
+        .routes(routes!(multipart::abort_multipart_upload))
+}
+
+/// The OpenAPI document of this door.
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// The text of `document` as it is served and checked in: pretty, with a newline at its end.
+pub(crate) fn openapi_json(document: &utoipa::openapi::OpenApi) -> String {
+    // The document is made of text, numbers and lists: it always serialises.
+    let mut text = document.to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The answer to a path that no route has.
+pub(super) async fn unknown_route(uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    ApiError(Error::not_found("the path", format!("`{path}`"))).into_response()
+}
+
+/// The answer to a path that is there, but not for this method; the framework adds `Allow`.
+pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let sentence = format!("`{}` does not answer {method}; the header Allow says what it answers", uri.path());
+    failure(StatusCode::METHOD_NOT_ALLOWED, Code::BadArgument, sentence)
+}
