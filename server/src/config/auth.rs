@@ -1,6 +1,6 @@
 //! Who may enter.
 
-use super::{Secret, layer::Problems, text};
+use super::{Secret, problem::Problems, text};
 use serde::{Deserialize, Deserializer};
 
 /// Who may enter.

@@ -1,6 +1,6 @@
 //! The database: which one, and how many connections.
 
-use super::{Config, layer::Problems, text};
+use super::{Config, problem::Problems, text};
 use serde::Deserialize;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What one request may cost, and where the contract leaves a choice.
 
-use super::{layer::Problems, text};
+use super::{problem::Problems, text};
 use serde::Deserialize;
 use std::time::Duration;
 

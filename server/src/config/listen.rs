@@ -1,6 +1,6 @@
 //! The addresses of the doors, and when the server refuses to open them.
 
-use super::{Config, layer::Problems};
+use super::{Config, problem::Problems};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::net::SocketAddr;
 

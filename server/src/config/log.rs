@@ -1,6 +1,6 @@
 //! What is logged, and in which form.
 
-use super::layer::Problems;
+use super::problem::Problems;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 

@@ -9,6 +9,7 @@ mod layer;
 mod limits;
 mod listen;
 mod log;
+mod problem;
 mod secret;
 mod store;
 mod task;
@@ -23,7 +24,8 @@ pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
 pub(crate) use task::{MultipartConfig, ShutdownConfig, SweepConfig};
 
-use layer::{Environment, Layers, Problems};
+use layer::{Environment, Layers};
+use problem::Problems;
 use serde::Deserialize;
 use std::{fmt, net::SocketAddr, path::PathBuf};
 

@@ -1,6 +1,6 @@
 //! How bytes are cut, packed and bounded on their way, and where spaces may lie.
 
-use super::{layer::Problems, text};
+use super::{problem::Problems, text};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -64,6 +64,7 @@ pub(crate) struct SpacesConfig {
     /// Directories below which `Local` spaces may lie.
     pub(crate) local_roots: Vec<PathBuf>,
     /// Whether `Memory` spaces may be made.
+    #[expect(dead_code, reason = "user spaces of other types than the embedded one come in a later version")]
     pub(crate) memory: bool,
 }
 

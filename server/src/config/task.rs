@@ -1,6 +1,6 @@
 //! The periods of work without a request, and the patience at the end.
 
-use super::{layer::Problems, text};
+use super::{problem::Problems, text};
 use serde::Deserialize;
 use std::time::Duration;
 

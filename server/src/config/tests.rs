@@ -1,3 +1,5 @@
+//! What a user may write, and what is said about the rest.
+
 use super::*;
 use figment::value::{Dict, Value};
 use std::time::Duration;
