@@ -31,9 +31,11 @@ mod v1;
 
 mod clients;
 mod crash;
+mod damage;
 mod durability;
 mod entry;
 mod faults;
+mod limits;
 mod listing_property;
 mod openapi;
 mod operations;
