@@ -12,13 +12,6 @@ pub(crate) enum Storage {
 }
 
 impl Storage {
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Local { .. } => "Local",
-            Self::Memory => "Memory",
-        }
-    }
-
     /// The JSON text a row keeps: tagged by `type`, as the `/v1` contract shows it.
     pub(crate) fn to_row(&self) -> String {
         match self {
@@ -54,7 +47,6 @@ pub(crate) struct UserSpace {
     /// `None`: only a source or target of sync, import and export.
     pub(crate) shard_store: Option<ShardStoreSettings>,
     pub(crate) working_dir: String,
-    pub(crate) revision: i64,
     /// What the marker object in the space must say.
     pub(crate) store_uuid: String,
 }

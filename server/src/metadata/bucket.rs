@@ -15,8 +15,6 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 struct Row {
     id: i64,
     name: String,
-    owner_id: i64,
-    created_at: i64,
 }
 
 impl Row {
@@ -24,13 +22,11 @@ impl Row {
         Ok(Bucket {
             id: BucketId(self.id),
             name: BucketName::new("bucket name", self.name)?,
-            owner: CredentialId(self.owner_id),
-            created_at: Timestamp(self.created_at),
         })
     }
 }
 
-const SELECT: &str = "SELECT id, name, owner_id, created_at FROM bucket";
+const SELECT: &str = "SELECT id, name FROM bucket";
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
@@ -43,7 +39,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         now: Timestamp,
     ) -> Result<Bucket> {
         let sql = "INSERT INTO bucket (name, owner_id, region, created_at) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (name) DO NOTHING RETURNING id, name, owner_id, created_at";
+                   ON CONFLICT (name) DO NOTHING RETURNING id, name";
         let row = self.one::<Row>(sql, [name.as_str().into(), owner.0.into(), region.into(), now.0.into()]).await?;
         row.ok_or_else(|| Error::Exists { what: "bucket", which: name.to_string() })?.into_bucket()
     }

@@ -21,7 +21,7 @@ mod suite;
 mod upload;
 mod writer;
 
-pub(crate) use access::{Credential, Role, Token};
+pub(crate) use access::{Credential, Role};
 pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;

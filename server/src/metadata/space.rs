@@ -16,7 +16,6 @@ struct Row {
     storage: String,
     shard_store: Option<i64>,
     working_dir: String,
-    revision: i64,
     store_uuid: String,
 }
 
@@ -31,7 +30,6 @@ impl Row {
                 .map(|max_size| super::unsigned(max_size).map(|max_size| ShardStoreSettings { max_size }))
                 .transpose()?,
             working_dir: self.working_dir,
-            revision: self.revision,
             store_uuid: self.store_uuid,
         })
     }
@@ -53,7 +51,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn insert_space(&self, space: &NewSpace, now: Timestamp) -> Result<UserSpace> {
         let sql = "INSERT INTO user_space (name, storage, shard_store, features, working_dir, revision, store_uuid, created_at)
                    VALUES ($1, $2, $3, '[]', $4, 1, $5, $6) ON CONFLICT (name) DO NOTHING
-                   RETURNING id, name, storage, shard_store, working_dir, revision, store_uuid";
+                   RETURNING id, name, storage, shard_store, working_dir, store_uuid";
         let values = [
             space.name.as_str().into(),
             space.storage.to_row().into(),
@@ -68,7 +66,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// All spaces, in order of id.
     pub(crate) async fn spaces(&self) -> Result<Vec<UserSpace>> {
-        let sql = "SELECT id, name, storage, shard_store, working_dir, revision, store_uuid FROM user_space ORDER BY id";
+        let sql = "SELECT id, name, storage, shard_store, working_dir, store_uuid FROM user_space ORDER BY id";
         self.all::<Row>(sql, []).await?.into_iter().map(Row::into_space).collect()
     }
 }

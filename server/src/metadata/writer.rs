@@ -25,10 +25,10 @@ pub(super) enum Writer {
 }
 
 /// A job, prepared so that jobs of different results fit one queue.
-type Job = Box<dyn for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Ran> + Send>;
+pub(super) type Job = Box<dyn for<'t> FnOnce(WriteRows<'t>) -> BoxFuture<'t, Ran> + Send>;
 
 /// A job that has run inside a transaction which is not committed yet.
-struct Ran {
+pub(super) struct Ran {
     end: End,
     /// Tells the caller: its own result after a commit, the given error otherwise.
     answer: Box<dyn FnOnce(Option<Error>) + Send>,

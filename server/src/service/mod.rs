@@ -11,13 +11,12 @@ mod sweep;
 
 pub(crate) use content::ContentStream;
 pub(crate) use object::{
-    alter::{Cloned, Cloning, ItemFailure, Moved, Moving},
+    alter::{Cloning, ItemFailure, Moving},
     get::{Content, OpenObject},
-    list::{ListObjects, ObjectPage, ObjectStream},
+    list::ListObjects,
     multipart::PartUpload,
     put::Upload,
 };
-pub(crate) use readiness::SpaceHealth;
 pub(crate) use spaces::open_spaces;
 pub(crate) use sweep::Swept;
 
@@ -54,10 +53,5 @@ impl Services {
     pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules) -> Self {
         let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace);
         Self { metadata, spaces, content, rules: Arc::new(rules) }
-    }
-
-    /// The database, for what runs beside the use cases: commands and shutdown.
-    pub(crate) fn metadata(&self) -> &Metadata {
-        &self.metadata
     }
 }

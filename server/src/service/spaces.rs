@@ -79,7 +79,6 @@ fn draft_of(settings: &NewSpace) -> crate::domain::space::UserSpace {
         storage: settings.storage.clone(),
         shard_store: settings.shard_store,
         working_dir: settings.working_dir.clone(),
-        revision: 0,
         store_uuid: settings.store_uuid.clone(),
     }
 }

@@ -14,7 +14,7 @@ mod suite;
 
 pub(crate) use marker::Marker;
 pub(crate) use pool::{Space, Spaces};
-pub(crate) use shard::{Block, Listed, ShardStore};
+pub(crate) use shard::{Block, Listed};
 
 use crate::domain::error::Source;
 

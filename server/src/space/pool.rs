@@ -24,10 +24,9 @@ pub(crate) struct Space {
     seen: Mutex<Seen>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Seen {
     standing: Standing,
-    reason: String,
     at: Option<Instant>,
 }
 
@@ -35,7 +34,7 @@ impl Space {
     /// Opens a space; whether it is there is asked by the first [`look`](Self::look).
     pub(crate) fn open(settings: UserSpace) -> Result<Self> {
         let store = operator::open(&settings).map_err(Error::internal)?;
-        let seen = Seen { standing: Standing::Offline, reason: "not looked at yet".to_owned(), at: None };
+        let seen = Seen { standing: Standing::Offline, at: None };
         Ok(Self { settings, store, seen: Mutex::new(seen) })
     }
 
@@ -55,14 +54,14 @@ impl Space {
     pub(crate) async fn look(&self) -> Result<()> {
         let reason = match self.store.marker().await {
             Ok(Marker::Of(uuid)) if uuid == self.settings.store_uuid => {
-                self.note(Standing::Healthy, String::new());
+                self.note(Standing::Healthy, "its marker is there");
                 return Ok(());
             }
             Ok(Marker::Of(_)) => "its marker is that of another space: is the wrong disk or bucket there?".to_owned(),
             Ok(Marker::Absent) => "its marker is missing: is the disk mounted, the bucket the right one?".to_owned(),
             Err(fault) => sentence(&fault),
         };
-        self.note(Standing::Offline, reason.clone());
+        self.note(Standing::Offline, &reason);
         Err(Error::SpaceUnavailable { space: self.settings.name.clone(), reason, source: None })
     }
 
@@ -71,7 +70,7 @@ impl Space {
         let reason = sentence(&fault);
         match fault {
             Fault::Full(_) => {
-                self.note(Standing::Full, reason);
+                self.note(Standing::Full, &reason);
                 Error::NoRoom(format!("user space `{}` is full; free some room or add a space", self.settings.name))
             }
             Fault::Missing | Fault::Damaged | Fault::Unavailable(_) => {
@@ -84,15 +83,15 @@ impl Space {
     }
 
     fn seen(&self) -> Seen {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, standing: Standing, reason: String) {
+    fn note(&self, standing: Standing, reason: &str) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.standing != standing && seen.at.is_some() {
             tracing::warn!(space = %self.settings.name, ?standing, %reason, "a user space has changed its standing");
         }
-        *seen = Seen { standing, reason, at: Some(Instant::now()) };
+        *seen = Seen { standing, at: Some(Instant::now()) };
     }
 }
 

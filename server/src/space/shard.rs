@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) pieces: Vec<Bytes>,
-    pub(crate) length: usize,
     pub(crate) _memory: Option<OwnedSemaphorePermit>,
 }
 

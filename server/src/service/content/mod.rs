@@ -15,7 +15,7 @@ pub(crate) use fresh::{FreshChunk, InFlight};
 pub(crate) use pack::Packed;
 pub(crate) use pending::{Pending, PendingUploads, Settled};
 pub(crate) use read::{ContentSource, ContentStream, WINDOW};
-pub(crate) use receive::{Received, Stored};
+pub(crate) use receive::Received;
 
 use crate::{
     config::StoreConfig,

@@ -116,7 +116,7 @@ impl<'u> PlainUpload<'u> {
         let memory = Arc::clone(&self.store.upload_memory);
         let permit = memory.acquire_many_owned(super::kib(self.length as u64)).await.map_err(Error::internal)?;
         let length = std::mem::take(&mut self.length);
-        let block = Arc::new(Block { pieces: std::mem::take(&mut self.pieces), length, _memory: Some(permit) });
+        let block = Arc::new(Block { pieces: std::mem::take(&mut self.pieces), _memory: Some(permit) });
         self.size += length as u64;
 
         let chunk = match &mut self.open {
