@@ -10,15 +10,12 @@ use utoipa::{
 };
 
 /// The envelope of a call that succeeded.
-///
-/// A client that wants to read success and failure with one type reads `Answer<Option<T>>`: `data` is
-/// `null` whenever `code` is not `OK`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answer<T> {
     /// `OK`.
     #[schema(example = "OK")]
     pub code: Code,
-    /// Empty when the call succeeded.
+    /// Empty.
     #[schema(example = "")]
     pub message: String,
     /// What was asked for.
@@ -43,6 +40,7 @@ pub struct Failure {
     #[schema(example = "packageID: must be an integer, not a string")]
     pub message: String,
     /// Always `null`.
+    #[schema(inline)]
     pub data: Nothing,
 }
 

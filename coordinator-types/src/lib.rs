@@ -9,6 +9,9 @@
 //! - Ids are JSON numbers that fit `i64`, start at 1 and are never given twice. A `size` is a decimal *string*,
 //!   so that clients whose numbers are doubles lose nothing. Times are RFC 3339 with an offset.
 //!
+//! A client that wants to read success and failure with one type reads
+//! [`Answer<Option<T>>`](answer::Answer): `data` is `null` whenever `code` is not `OK`.
+//!
 //! The server reads more than it promises here: keys in any case, `null` for an optional field, a `userID` that it
 //! ignores. What it writes is exactly what these types say.
 

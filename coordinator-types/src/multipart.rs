@@ -1,6 +1,6 @@
 //! The multipart upload: requests and answers of `/v1/object/{newMultipartUpload,uploadPart,…}`.
 
-use crate::object::Object;
+use crate::object::StoredObject;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,5 +56,5 @@ pub struct AbortMultipartUpload {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectData {
     /// The object.
-    pub object: Object,
+    pub object: StoredObject,
 }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An object: bytes at a path of a package.
+// Called so because the schema derive takes a type named `Object` for any object at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Object {
+#[schema(as = Object)]
+pub struct StoredObject {
     /// The id of the object; stays the same when the object is overwritten or moved.
     #[serde(rename = "objectID")]
     #[schema(example = 617, minimum = 1)]
@@ -59,7 +61,7 @@ pub struct UploadInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UploadedObjects {
     /// In the order in which the files came.
-    pub uploadeds: Vec<Object>,
+    pub uploadeds: Vec<StoredObject>,
 }
 
 /// One page of a listing.
@@ -78,14 +80,14 @@ pub struct ObjectPage {
     #[schema(example = json!(["a/b/", "a/c/"]))]
     pub common_prefixes: Vec<String>,
     /// In order of the paths' bytes.
-    pub objects: Vec<Object>,
+    pub objects: Vec<StoredObject>,
 }
 
 /// All objects of a package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ObjectList {
     /// In order of the paths' bytes.
-    pub objects: Vec<Object>,
+    pub objects: Vec<StoredObject>,
 }
 
 /// Where one object is to go.
@@ -158,7 +160,7 @@ pub struct CloneObjects {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClonedObjects {
     /// The copies, at the places of their requests; `null` where none was made.
-    pub objects: Vec<Option<Object>>,
+    pub objects: Vec<Option<StoredObject>>,
     /// The objects that were not copied, and why.
     pub failures: Vec<ItemFailure>,
 }

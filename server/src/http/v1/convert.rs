@@ -5,10 +5,15 @@ use crate::{
     domain::{self, object::ObjectState},
     service::ItemFailure,
 };
-use coordinator_types::{bucket::Bucket, object, object::Object, package::Package, redundancy::Redundancy};
+use coordinator_types::{
+    bucket::Bucket,
+    object::{self, StoredObject},
+    package::Package,
+    redundancy::Redundancy,
+};
 
 pub(super) fn bucket(bucket: domain::bucket::Bucket) -> Bucket {
-    let domain::bucket::Bucket { id, name, owner: _, created_at: _ } = bucket;
+    let domain::bucket::Bucket { id, name } = bucket;
     Bucket { bucket_id: id.0, name: name.as_str().to_owned() }
 }
 
@@ -22,9 +27,9 @@ pub(super) fn package(package: domain::package::Package) -> Package {
     }
 }
 
-pub(super) fn object(object: &domain::object::Object) -> Object {
+pub(super) fn object(object: &domain::object::Object) -> StoredObject {
     let domain::object::Object { id, package, path, size, hash, state, created_at, updated_at } = object;
-    Object {
+    StoredObject {
         object_id: id.0,
         package_id: package.0,
         path: path.as_str().to_owned(),
@@ -40,7 +45,7 @@ pub(super) fn object(object: &domain::object::Object) -> Object {
     }
 }
 
-pub(super) fn objects(objects: &[domain::object::Object]) -> Vec<Object> {
+pub(super) fn objects(objects: &[domain::object::Object]) -> Vec<StoredObject> {
     objects.iter().map(object).collect()
 }
 

@@ -2,7 +2,7 @@
 //! calls have in common.
 
 use coordinator_types::answer::{Code, Failure};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
@@ -62,6 +62,21 @@ impl Modify for Entry {
         components.add_security_scheme("apiToken", header("X-API-TOKEN"));
         components.add_security_scheme("apiKey", header("X-API-Key"));
     }
+}
+
+/// Makes the envelopes refer to their data by name. The derive of a generic type copies the schema of its argument
+/// into each use, and generated clients would know every type twice.
+pub(super) fn refer_to_data(document: &mut Document) {
+    let Some(components) = &mut document.components else { return };
+    let named: BTreeSet<String> = components.schemas.keys().cloned().collect();
+    for (name, schema) in &mut components.schemas {
+        let (Some(data), RefOr::T(Schema::Object(envelope))) = (name.strip_prefix("Answer_"), schema) else { continue };
+        // `null` needs no name.
+        if data != "Nothing" && named.contains(data) {
+            envelope.properties.insert("data".to_owned(), Ref::from_schema_name(data).into());
+        }
+    }
+    components.schemas.remove("Nothing");
 }
 
 /// The bytes of a file.

@@ -32,7 +32,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Every call of `/v1`, in the order in which a newcomer meets them.
 pub(super) fn routes() -> OpenApiRouter<Door> {
-    OpenApiRouter::with_openapi(document::Root::openapi())
+    let mut routes = OpenApiRouter::with_openapi(document::Root::openapi())
         // A name for a set of packages.
         .routes(routes!(bucket::create))
         .routes(routes!(bucket::get_by_name))
@@ -58,7 +58,9 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(multipart::new_multipart_upload))
         .routes(routes!(multipart::upload_part))
         .routes(routes!(multipart::complete_multipart_upload))
-        .routes(routes!(multipart::abort_multipart_upload))
+        .routes(routes!(multipart::abort_multipart_upload));
+    document::refer_to_data(routes.get_openapi_mut());
+    routes
 }
 
 /// The OpenAPI document of this door.
