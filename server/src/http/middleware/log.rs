@@ -44,8 +44,8 @@ pub(super) fn watch(response: Response, record: Record) -> Response {
     let announced = response.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     response.map(|body| {
         let announced = announced.or(body.size_hint().exact());
-        // Answers to HEAD and 304 announce a length, but have no body.
-        let done = body.is_end_stream();
+        // Answers to HEAD announce a length, but their body is never sent.
+        let done = record.method == Method::HEAD || body.is_end_stream();
         Body::new(Watched { body, record, announced, sent: 0, done })
     })
 }

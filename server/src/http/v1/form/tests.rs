@@ -150,6 +150,13 @@ async fn a_body_that_breaks_off_is_a_broken_body() {
     assert!(refused.unwrap_err().starts_with("request body: "));
 }
 
+#[tokio::test]
+async fn a_form_of_one_file_takes_no_second() {
+    let form = format!("{}{}{}{END}", file("a", "x"), file("b", "y"), info("{}"));
+    let refused = read_as("multipart/form-data; boundary=B", Body::from(form), 1, &mut Kept::default()).await;
+    assert_eq!(refused.unwrap_err(), "files: was sent twice; a request has one");
+}
+
 /// The parser takes a piece of the body only when it needs one, however many are there.
 #[tokio::test]
 async fn a_fast_client_does_not_fill_the_memory() {

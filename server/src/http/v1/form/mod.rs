@@ -74,6 +74,9 @@ pub(super) async fn read<S: Sink>(headers: &HeaderMap, mut body: Body, max_files
             informed = true;
             sink.info(&collect_info(&mut part).await?).await?;
         } else if head.name == S::FILE.as_bytes() {
+            if files == max_files && max_files == 1 {
+                return Err(Error::invalid(S::FILE, "was sent twice; a request has one"));
+            }
             if files == max_files {
                 let reason = format!("must be at most {max_files} in one request; send the rest in another");
                 return Err(Error::TooLarge { field: S::FILE.into(), reason });
@@ -92,7 +95,7 @@ pub(super) async fn read<S: Sink>(headers: &HeaderMap, mut body: Body, max_files
         return Err(Error::invalid("info", "is missing; send a part with this name that holds a JSON object"));
     }
     if files == 0 {
-        return Err(Error::invalid(S::FILE, "is missing; send at least one part with this name that holds a file"));
+        return Err(Error::invalid(S::FILE, "is missing; send a part with this name that holds a file"));
     }
     Ok(())
 }
