@@ -85,6 +85,8 @@ impl Server {
         command.arg("serve").arg("--data").arg(directory.join("data"));
         command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0"]);
         command.stdout(Stdio::piped());
+        // Ours, which it would refuse as unknown settings; its own pass through, to be tried out.
+        command.env_remove("HOLDALL_BENCH_PEERS").env_remove("HOLDALL_BENCH_DIR");
         let begin = Instant::now();
         let mut child = spawn(command, directory)?;
         let Some(stdout) = child.stdout.take() else { return fail("the server has no standard output") };
