@@ -159,7 +159,10 @@ impl Cli {
                 }
                 wait_for(app::serve(config, metrics))
             }
-            Command::Migrate => wait_for(app::migrate(&config)),
+            Command::Migrate => {
+                wait_for(app::migrate(&config))?;
+                say("the database is up to date")
+            }
             Command::Openapi { .. } => Ok(()),
             Command::Check => wait_for(check(&config)),
             Command::Credential(command) => wait_for(manage_credentials(&config, command)),
