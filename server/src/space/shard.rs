@@ -58,8 +58,7 @@ impl ShardStore {
         let written = match self {
             Self::Disk(disk) => disk.write_whole(key, pieces).await,
             Self::Cloud(operator) => {
-                let buffer = opendal::Buffer::from(pieces);
-                operator.write(&path::shard(key), buffer).await.map(|_| ()).map_err(Fault::from)
+                operator.write(&path::shard(key), buffer_of(pieces)).await.map(|_| ()).map_err(Fault::from)
             }
         };
         metrics::histogram!("holdall_store_seconds", "operation" => "write").record(started.elapsed());
@@ -123,6 +122,12 @@ pub(super) fn listed(name: &str, folder: u8) -> Listed {
     }
 }
 
+/// opendal's buffer never ends when one of its pieces is empty.
+fn buffer_of(mut pieces: Vec<Bytes>) -> opendal::Buffer {
+    pieces.retain(|piece| !piece.is_empty());
+    opendal::Buffer::from(pieces)
+}
+
 async fn write_to_cloud(
     operator: &Operator,
     key: ShardKey,
@@ -131,7 +136,7 @@ async fn write_to_cloud(
     let mut writer = operator.writer(&path::shard(key)).await?;
     let mut outcome = Ok(());
     while let Some(block) = blocks.recv().await {
-        outcome = writer.write(opendal::Buffer::from(block.pieces.clone())).await;
+        outcome = writer.write(buffer_of(block.pieces.clone())).await;
         if outcome.is_err() {
             break;
         }
