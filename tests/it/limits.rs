@@ -39,7 +39,7 @@ async fn a_client_that_stalls_is_given_up_and_leaves_nothing() {
         let ended = tokio::time::timeout(holdall_tests::wait::PATIENCE, connection.answer()).await;
         let answer = ended.unwrap_or_else(|_| panic!("half a {what} is waited for without end"));
         if let Some(answer) = answer {
-            assert_eq!(answer.status, 408, "half a {what}: {answer:?}");
+            assert!(matches!(answer.status, 400 | 408), "half a {what}: {answer:?}");
         }
     }
     super::v1::bad_input::assert_nothing_changed(&server, &before).await;

@@ -12,6 +12,9 @@ use std::{
 /// Counters of ids: they go on when nothing else changes.
 const COUNTERS: [&str; 2] = ["id_block", "sqlite_sequence"];
 
+/// Columns in which the sweeper notes what it looked at; they say nothing about what is there.
+const BOOKKEEPING: [(&str, &str); 2] = [("chunk", "dead_at"), ("chunk", "claimed")];
+
 /// All rows of all tables, and all files of the embedded space with their sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -80,7 +83,8 @@ pub fn shard_files(space: &Path) -> BTreeMap<String, u64> {
     files(space).into_iter().filter(|(file, _)| file.starts_with("shards/")).collect()
 }
 
-/// The files that the rows name, with the sizes the rows give.
+/// The files that the rows name, with the sizes the rows give. Where a shard lies is part of the layout that the
+/// outside may know: `shards/`, a folder of the last two digits of its key, the key.
 pub fn named_shards(url: &str) -> BTreeMap<String, u64> {
     query(url, |backend| match backend {
         DbBackend::Postgres => "SELECT encode(key, 'hex') || ' ' || size FROM shard".to_owned(),
@@ -89,7 +93,7 @@ pub fn named_shards(url: &str) -> BTreeMap<String, u64> {
     .iter()
     .map(|line| {
         let (key, size) = line.split_once(' ').unwrap();
-        (format!("shards/{}/{key}", &key[..2]), size.parse().unwrap())
+        (format!("shards/{}/{key}", &key[key.len() - 2..]), size.parse().unwrap())
     })
     .collect()
 }
@@ -130,12 +134,21 @@ fn rows(url: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 fn row_as_text(url: &str, backend: DbBackend, table: &str) -> String {
-    if backend == DbBackend::Postgres {
-        return format!("SELECT t::text FROM \"{table}\" t");
-    }
-    let columns = query(url, |_| format!("SELECT name FROM pragma_table_info('{table}')"));
-    let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
-    format!("SELECT {} FROM \"{table}\"", quoted.join(" || ' ' || "))
+    let columns = query(url, |backend| match backend {
+        DbBackend::Postgres => format!(
+            "SELECT column_name::text FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name = '{table}' ORDER BY ordinal_position"
+        ),
+        _ => format!("SELECT name FROM pragma_table_info('{table}')"),
+    });
+    let columns = columns.iter().filter(|column| !BOOKKEEPING.contains(&(table, column.as_str())));
+    let texts: Vec<String> = columns
+        .map(|column| match backend {
+            DbBackend::Postgres => format!("COALESCE(\"{column}\"::text, 'NULL')"),
+            _ => format!("quote(\"{column}\")"),
+        })
+        .collect();
+    format!("SELECT {} FROM \"{table}\"", texts.join(" || ' ' || "))
 }
 
 /// The first column of what a statement returns, as text.

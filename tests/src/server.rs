@@ -259,9 +259,22 @@ impl Server {
     pub fn stop(&mut self) {
         self.terminate();
         let status = self.ended();
-        assert_eq!(status.code(), Some(0), "SIGTERM ends the process with status 0");
         let log = self.log();
-        assert!(!log.contains("panicked at") && !log.contains("panic: "), "something panicked in the server");
+        let panicked = log.contains("panicked at") || log.contains("panic: ");
+        if status.code() != Some(0) || panicked {
+            self.print_log();
+        }
+        assert!(!panicked, "something panicked in the server");
+        assert_eq!(status.code(), Some(0), "SIGTERM ends the process with status 0, not with {status}");
+    }
+
+    fn print_log(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        eprintln!("--- the end of the server's log ---");
+        for line in &lines[lines.len().saturating_sub(60)..] {
+            eprintln!("{line}");
+        }
     }
 
     /// Starts the server on the data it has.
@@ -317,12 +330,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if thread::panicking() {
             self.kill();
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            eprintln!("--- the end of the server's log ---");
-            for line in &lines[lines.len().saturating_sub(60)..] {
-                eprintln!("{line}");
-            }
+            self.print_log();
             return;
         }
         if self.running.is_some() {

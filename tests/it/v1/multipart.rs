@@ -139,7 +139,9 @@ async fn a_completion_may_be_repeated(setup: Setup) {
     let upload = client.new_upload(package, "n").await;
     client.part(upload.id, 1, "x").await;
     let answers = join_all((0..8).map(|_| client.complete(upload.id, &[1]))).await;
-    assert!(answers.iter().all(|object| object == &answers[0]));
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+    }
 }
 
 async fn a_completed_upload_takes_no_part(setup: Setup) {

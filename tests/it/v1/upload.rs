@@ -206,7 +206,7 @@ async fn content_is_kept_byte_for_byte(setup: Setup) {
 
 /// An object larger than a chunk is cut; nobody sees it.
 async fn an_object_of_many_chunks_is_one_object(setup: Setup) {
-    let server = setup.set("store.chunk_size", 1 << 20).start();
+    let server = setup.set("store.chunk_size", "1MiB").set("store.pack_size", "1MiB").start();
     let client = server.client();
     let package = client.new_package("b").await;
     let content = fixture::content(3, (5 << 20) + 77);
