@@ -58,7 +58,11 @@ impl FromRequestParts<Door> for Caller {
             Err(other) => return Err(v1::ApiError(other).into_response()),
         };
         let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
-        tracing::warn!(peer = peer.map(tracing::field::display), path = parts.uri.path(), "a request was refused entry: {refusal}");
+        tracing::warn!(
+            peer = peer.map(tracing::field::display),
+            path = parts.uri.path(),
+            "a request was refused entry: {refusal}"
+        );
         match peer.and_then(|peer| door.entry.failures.count(peer, Instant::now())) {
             None => Err(v1::ApiError(refusal).into_response()),
             Some(wait) => Err(too_many(wait)),

@@ -9,6 +9,7 @@ use axum::{
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use std::{
+    io,
     pin::Pin,
     sync::{
         Arc,
@@ -42,7 +43,9 @@ pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> Error {
         if let Some(still) = cause.downcast_ref::<StoodStill>() {
             return Error::BrokenBody(still.to_string());
         }
-        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+        let cut = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message)
+            || cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof);
+        if cut {
             return Error::BrokenBody("the connection ended before the body did".to_owned());
         }
         next = cause.source();
@@ -173,7 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_ended_is_told_apart() {
+        let cut = broken(&io::Error::from(io::ErrorKind::UnexpectedEof));
+        assert_eq!(cut.to_string(), "request body: the connection ended before the body did");
+    }
+
+    #[test]
     fn any_other_failure_is_a_broken_body_too() {
-        assert!(matches!(broken(&std::io::Error::other("x")), Error::BrokenBody(_)));
+        assert!(matches!(broken(&io::Error::other("x")), Error::BrokenBody(_)));
     }
 }

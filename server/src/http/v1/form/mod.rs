@@ -90,7 +90,7 @@ pub(super) async fn read<S: Sink>(headers: &HeaderMap, mut body: Body, max_files
         }
     }
     drop(form);
-    read_epilogue(&mut body).await;
+    read_epilogue(&mut body).await?;
     if !informed {
         return Err(Error::invalid("info", "is missing; send a part with this name that holds a JSON object"));
     }
@@ -126,15 +126,16 @@ async fn collect_info(part: &mut PartBody<'_, '_>) -> Result<Bytes> {
     Ok(info.freeze())
 }
 
-/// The form is complete: how what follows it ends makes no difference any more.
-async fn read_epilogue(body: &mut Body) {
+/// The form is complete, but the message may still turn out not to be: one that ends before its announced end was cut.
+async fn read_epilogue(body: &mut Body) -> Result<()> {
     let mut read = 0;
-    while let Some(Ok(frame)) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-        read += frame.data_ref().map_or(0, |data| data.len() as u64);
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+        read += frame.map_err(|error| limit::broken(&error))?.data_ref().map_or(0, |data| data.len() as u64);
         if read > EPILOGUE {
-            return;
+            break;
         }
     }
+    Ok(())
 }
 
 async fn next_part<'r>(form: &mut Multipart<'r>, gate: &Gate) -> Result<Option<Field<'r>>> {

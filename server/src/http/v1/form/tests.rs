@@ -157,6 +157,14 @@ async fn a_form_of_one_file_takes_no_second() {
     assert_eq!(refused.unwrap_err(), "files: was sent twice; a request has one");
 }
 
+#[tokio::test]
+async fn a_message_that_breaks_off_after_its_form_was_cut_all_the_same() {
+    let form = Bytes::from(format!("{}{}{END}", info("{}"), file("a", "x")));
+    let broken = stream::iter([Ok(form), Err(std::io::Error::other("reset"))]);
+    let refused = read_as("multipart/form-data; boundary=B", Body::from_stream(broken), 1, &mut Kept::default()).await;
+    assert!(refused.unwrap_err().starts_with("request body: "));
+}
+
 /// The parser takes a piece of the body only when it needs one, however many are there.
 #[tokio::test]
 async fn a_fast_client_does_not_fill_the_memory() {
