@@ -40,7 +40,7 @@ pub struct Failure {
     #[schema(example = "packageID: must be an integer, not a string")]
     pub message: String,
     /// Always `null`.
-    #[schema(inline)]
+    #[schema(schema_with = Nothing::schema)]
     pub data: Nothing,
 }
 
