@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,6 +99,22 @@ impl Bench {
         Ok(directory)
     }
 
+    /// Fills the memory that is free with pages of an empty file, as it is on any machine that has run for a while;
+    /// what is written afterwards takes their place. Without this, on a virtual machine whose host takes unused
+    /// memory back, whoever first writes to a page pays the host more than the write costs: figures of luck.
+    /// The pages go when the answer is dropped.
+    pub(crate) fn fill_memory(&self) -> Outcome<Scratch> {
+        let directory = Scratch(self.directory("memory-filler")?);
+        if self.settings.quick {
+            return Ok(directory);
+        }
+        let free = memory("MemFree:").saturating_sub(1 << 30);
+        let path = directory.0.join("empty");
+        fs::File::create(&path)?.set_len(free)?;
+        std::io::copy(&mut BufReader::with_capacity(1 << 20, fs::File::open(&path)?), &mut std::io::sink())?;
+        Ok(directory)
+    }
+
     /// Refuses work that would fill the disk.
     pub(crate) fn demand_room(&self, bytes: u64) -> Outcome<()> {
         let disk = rustix::fs::statvfs(&self.scratch.0)?;
@@ -107,6 +124,13 @@ impl Bench {
         }
         fail(format!("needs {} GB of free disk, there are {}", bytes / 1_000_000_000, free / 1_000_000_000))
     }
+}
+
+/// A line of `/proc/meminfo` in bytes; 0 when there is none.
+pub(crate) fn memory(name: &str) -> u64 {
+    let table = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = table.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    line.unwrap_or(0) * 1024
 }
 
 /// Waits until the disk holds all that was written, so that no server pays for what another left in memory.
@@ -159,7 +183,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 }
 
 /// A directory that is removed with everything in it.
-struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(below: &Path) -> Outcome<Self> {

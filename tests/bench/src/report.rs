@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use crate::bench::{Bench, Results, Series, median};
+use crate::bench::{Bench, Results, Series, median, memory};
 use crate::server::Kind;
 use crate::{Outcome, fail};
 
@@ -263,15 +263,12 @@ fn machine() -> String {
     let processor = read("/proc/cpuinfo");
     let model =
         processor.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
-    let memory = read("/proc/meminfo");
-    let kibibytes =
-        memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
     let kernel = read("/proc/sys/kernel/osrelease");
     let kernel = kernel.split('-').next().unwrap_or_default().trim();
     format!(
         "{cores} cores ({}), {:.0} GiB of memory, Linux {kernel}; {}",
         model.unwrap_or("unknown"),
-        kibibytes.unwrap_or(0.0) / f64::from(1 << 20),
+        memory("MemTotal:") as f64 / f64::from(1 << 30),
         jiff::Timestamp::now().strftime("%Y-%m-%d")
     )
 }

@@ -19,6 +19,7 @@ use crate::server::Kind;
 const THREADS: usize = 32;
 
 pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
+    let _filled = bench.fill_memory()?;
     let directory = bench.directory("floor")?;
     for _ in 0..bench.settings.rounds() {
         settle().await;

@@ -25,6 +25,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
     let kinds = bench.settings.kinds();
     let rounds = bench.settings.rounds().min(3);
     bench.demand_room((kinds.len() * rounds) as u64 * 2 * size + 5_000_000_000)?;
+    let _filled = bench.fill_memory()?;
     let fleet = bench.fleet("large", &kinds).await?;
     for round in 0..rounds {
         for server in fleet.in_round(round) {

@@ -17,6 +17,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
     let [put, get] = ["put-medium", "get-medium"].map(|name| bench.settings.wants(name));
     let kinds = bench.settings.kinds();
     bench.demand_room((kinds.len() * bench.settings.rounds()) as u64 * 1024 * SIZE + 5_000_000_000)?;
+    let _filled = bench.fill_memory()?;
     let fleet = bench.fleet("medium", &kinds).await?;
     let mut preloaded = Vec::new();
     for server in &fleet.servers {

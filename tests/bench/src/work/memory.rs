@@ -14,6 +14,7 @@ const UPLOADS: u64 = 16;
 pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
     let size: u64 = if bench.settings.quick { 128 << 20 } else { 1 << 30 };
     bench.demand_room(UPLOADS * size + 5_000_000_000)?;
+    let _filled = bench.fill_memory()?;
     let fleet = bench.fleet("memory", &bench.wanted(&[Kind::Holdall])).await?;
     for server in &fleet.servers {
         settle().await;
