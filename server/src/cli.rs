@@ -19,9 +19,9 @@ use std::{
 
 /// Packages and objects over storage you already have, behind one JSON API.
 ///
-/// `holdall serve` needs no configuration: it keeps its state in ./data and answers on http://127.0.0.1:7890, with the
-/// documentation of its API at /docs. Settings come from ./holdall.toml, from environment variables (HOLDALL_…) and
-/// from the flags below; later ones win.
+/// `holdall serve` needs no configuration: it keeps its state in ./data and answers on port 7890 of this machine, with
+/// the documentation of its API at /docs. Settings come from ./holdall.toml, from environment variables (HOLDALL_…)
+/// and from the flags below; later ones win.
 #[derive(Debug, Parser)]
 #[command(version, about, arg_required_else_help = true, subcommand_required = true)]
 pub(crate) struct Cli {

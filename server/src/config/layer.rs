@@ -52,8 +52,13 @@ pub(crate) struct Flags {
     /// Address of the S3 API, which opens in a later version [default: 127.0.0.1:7891]
     #[arg(long, global = true, value_name = "ADDR")]
     pub(crate) s3_listen: Option<String>,
-    /// postgres://USER:PASSWORD@HOST/NAME or sqlite://PATH [default: SQLite in the data directory]
-    #[arg(long, global = true, value_name = "URL")]
+    // Not a doc comment, which would make links of the patterns.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "postgres://USER:PASSWORD@HOST/NAME or sqlite://PATH [default: SQLite in the data directory]"
+    )]
     pub(crate) database_url: Option<String>,
     /// Form of the log on standard error [default: human]
     #[arg(long, global = true, value_name = "FORMAT")]

@@ -36,7 +36,7 @@ impl StoreConfig {
         let Self { chunk_size, pack_limit, pack_size, pack_memory, upload_memory, read_ahead } = self;
         problems.sized("store.chunk_size", *chunk_size, MIB..=GIB);
         // A shard carries one checksum per block of 1 MiB: chunks of whole blocks keep every cut on a block's border.
-        if chunk_size % MIB != 0 {
+        if !chunk_size.is_multiple_of(MIB) {
             problems.refuse("store.chunk_size", "must be a multiple of 1MiB");
         }
         problems.sized("store.pack_limit", *pack_limit, 0..=MIB);
