@@ -47,3 +47,73 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, request: Reques
     record.status = response.status().as_u16();
     log::watch(response, record)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{
+        Router,
+        body::Body,
+        http::{HeaderMap, StatusCode},
+        routing::get,
+    };
+    use bytes::Bytes;
+    use futures::{StreamExt, stream};
+    use tower::ServiceExt;
+
+    fn router() -> Router {
+        async fn panics() -> &'static str {
+            assert!(false_at_run_time(), "on purpose");
+            "never"
+        }
+        fn false_at_run_time() -> bool {
+            std::hint::black_box(false)
+        }
+        panic::install_hook();
+        let broken = || async {
+            Body::from_stream(stream::iter([0, 1]).map(|place| {
+                assert_ne!(place, 1, "in the middle");
+                Ok::<_, std::io::Error>(Bytes::from_static(b"half"))
+            }))
+        };
+        Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/panics", get(panics))
+            .route("/breaks", get(broken))
+            .layer(axum::middleware::from_fn_with_state(Duration::from_secs(1), around))
+    }
+
+    async fn ask(path: &str, id: Option<&str>) -> (StatusCode, HeaderMap, Result<Bytes, axum::Error>) {
+        let mut request = Request::builder().uri(path);
+        if let Some(id) = id {
+            request = request.header(request_id::HEADER, id);
+        }
+        let response = router().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        (head.status, head.headers, axum::body::to_bytes(body, 1 << 20).await)
+    }
+
+    #[tokio::test]
+    async fn every_answer_has_an_id() {
+        let (status, headers, _) = ask("/", Some("mine")).await;
+        assert_eq!((status, headers[request_id::HEADER].as_bytes()), (StatusCode::OK, &b"mine"[..]));
+        let (status, headers, _) = ask("/nowhere", None).await;
+        assert_eq!((status, headers[request_id::HEADER].len()), (StatusCode::NOT_FOUND, 16));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer_with_an_id_and_without_its_message() {
+        let (status, headers, body) = ask("/panics", Some("mine")).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(headers[request_id::HEADER], "mine");
+        let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+        assert!(body.contains("OperationFailed") && !body.contains("on purpose"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_the_middle_of_an_answer_cuts_it() {
+        let (status, _, body) = ask("/breaks", None).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(body.is_err());
+    }
+}

@@ -23,8 +23,11 @@ use coordinator_types::{
     answer::Answer,
     object::{ObjectList, ObjectPage},
 };
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use utoipa::IntoParams;
+
+/// What an object takes in JSON, roughly.
+const OBJECT: usize = 384;
 
 /// The most entries of a page, and how many it has when nothing is said.
 const PAGE: usize = 1000;
@@ -87,32 +90,48 @@ pub(super) async fn get_package_objects(
     let mut pages = door.services.package_objects(caller, PackageId(query.package_id)).await?;
     // The first page is read before the head is sent, while a failure can still be told in words.
     let first = pages.next().await.transpose()?.unwrap_or_default();
-    let rest = stream::try_unfold(pages, |mut pages| async move {
-        let page = pages.next().await.transpose()?;
-        page.map(|page| Ok::<_, Error>((piece(&page, ",")?, pages))).transpose()
-    });
-    let body =
-        stream::iter([Ok(Bytes::from_static(br#"{"code":"OK","message":"","data":{"objects":["#)), piece(&first, "")])
-            .chain(rest)
-            .chain(stream::iter([Ok(Bytes::from_static(b"]}}"))]))
-            // After an error nothing may follow, least of all a clean end: the connection is cut.
-            .inspect(|piece| {
-                if let Err(error) = piece {
-                    log_cause(error);
-                }
-            });
-    Ok(([(header::CONTENT_TYPE, JSON)], Body::from_stream(body)).into_response())
+    let body = Body::from_stream(envelope(first, pages).inspect_err(log_cause));
+    Ok(([(header::CONTENT_TYPE, JSON)], body).into_response())
 }
 
-/// The elements of one page, after `separator`; nothing for an empty page.
-fn piece(page: &[domain::object::Object], separator: &str) -> domain::Result<Bytes> {
-    // Objects take some 350 bytes.
-    let mut text = Vec::with_capacity(page.len() * 384);
-    for (place, object) in page.iter().enumerate() {
-        text.extend_from_slice(if place == 0 { separator.as_bytes() } else { b"," });
-        serde_json::to_writer(&mut text, &convert::object(object)).map_err(Error::internal)?;
+/// The envelope of a list of objects, page by page: never more than one of them is in memory.
+///
+/// Ends with the first error, without the end of the JSON: an answer that stops there is visibly not whole.
+fn envelope(
+    first: Vec<domain::object::Object>,
+    pages: impl Stream<Item = domain::Result<Vec<domain::object::Object>>> + Unpin,
+) -> impl Stream<Item = domain::Result<Bytes>> {
+    struct Answer<S> {
+        first: Option<Vec<domain::object::Object>>,
+        pages: S,
+        objects: u64,
+        ended: bool,
     }
-    Ok(text.into())
+
+    let answer = Answer { first: Some(first), pages, objects: 0, ended: false };
+    let opening = stream::once(async { Ok(Bytes::from_static(br#"{"code":"OK","message":"","data":{"objects":["#)) });
+    opening.chain(stream::try_unfold(answer, |mut answer| async move {
+        if answer.ended {
+            return Ok(None);
+        }
+        let page = match answer.first.take() {
+            Some(page) => Some(page),
+            None => answer.pages.next().await.transpose()?,
+        };
+        let Some(page) = page else {
+            answer.ended = true;
+            return Ok(Some((Bytes::from_static(b"]}}"), answer)));
+        };
+        let mut text = Vec::with_capacity(page.len() * OBJECT);
+        for object in &page {
+            if answer.objects > 0 {
+                text.push(b',');
+            }
+            answer.objects += 1;
+            serde_json::to_writer(&mut text, &convert::object(object)).map_err(Error::internal)?;
+        }
+        Ok(Some((text.into(), answer)))
+    }))
 }
 
 #[derive(IntoParams)]
@@ -165,5 +184,71 @@ impl FromQuery for Listing {
 impl FromQuery for InPackage {
     fn from_query(params: &Params<'_>) -> domain::Result<Self> {
         Ok(Self { package_id: params.id("packageID")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        hash::FileHash,
+        id::ObjectId,
+        name::ObjectPath,
+        object::{Object, ObjectState},
+        redundancy::Redundancy,
+        time::Timestamp,
+    };
+
+    fn page(ids: std::ops::Range<i64>) -> Vec<Object> {
+        let object = |id| Object {
+            id: ObjectId(id),
+            package: PackageId(1),
+            path: ObjectPath::new("path", format!("{id}.txt")).unwrap(),
+            size: 3,
+            hash: FileHash::UNFINISHED,
+            state: ObjectState::Stored(Redundancy::None),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        };
+        ids.map(object).collect()
+    }
+
+    async fn collect(first: Vec<Object>, pages: Vec<domain::Result<Vec<Object>>>) -> (String, Option<String>) {
+        let mut text = String::new();
+        let mut pieces = std::pin::pin!(envelope(first, stream::iter(pages)));
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => text.push_str(std::str::from_utf8(&piece).unwrap()),
+                Err(error) => {
+                    assert!(pieces.next().await.is_none(), "something follows an error");
+                    return (text, Some(error.to_string()));
+                }
+            }
+        }
+        (text, None)
+    }
+
+    #[tokio::test]
+    async fn pages_make_one_list() {
+        for (first, pages, count) in [
+            (page(0..0), vec![], 0),
+            (page(1..4), vec![], 3),
+            (page(1..4), vec![Ok(page(0..0))], 3),
+            (page(1..4), vec![Ok(page(4..6)), Ok(page(6..7))], 6),
+            (page(0..0), vec![Ok(page(0..0)), Ok(page(1..2))], 1),
+        ] {
+            let (text, error) = collect(first, pages).await;
+            assert_eq!(error, None);
+            let answer: Answer<ObjectList> = serde_json::from_str(&text).unwrap();
+            let ids: Vec<i64> = answer.data.objects.iter().map(|object| object.object_id).collect();
+            assert_eq!(ids, (1..=count).collect::<Vec<i64>>());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_that_breaks_off_does_not_look_whole() {
+        let (text, error) = collect(page(1..3), vec![Err(Error::Conflict("gone".to_owned())), Ok(page(3..4))]).await;
+        assert_eq!(error.as_deref(), Some("gone"));
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_err(), "{text}");
     }
 }

@@ -1,3 +1,5 @@
+//! Forms as clients write them, as they break, and at random.
+
 use super::*;
 use axum::http::HeaderValue;
 use futures::stream;
