@@ -65,6 +65,7 @@ struct Guarded {
     /// Set while the client is waited for.
     alarm: Option<Pin<Box<Sleep>>>,
     read: Arc<AtomicU64>,
+    /// Whether the client sends nothing until it is told to go on.
     waits_for_leave: bool,
 }
 
@@ -75,6 +76,8 @@ impl HttpBody for Guarded {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = self.get_mut();
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        // Asking for the body gives the leave.
+        this.waits_for_leave = false;
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.alarm = None;
