@@ -1,6 +1,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 mod domain;
+mod gather;
 
 mod service;
 

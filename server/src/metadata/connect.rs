@@ -70,7 +70,7 @@ impl Metadata {
                     .pragma("temp_store", "MEMORY")
             });
         let readers = connect(options).await?;
-        Ok(Self { readers, writer: Writer::grouped(writer, config.group) })
+        Ok(Self::new(readers, Writer::grouped(writer, config.group)))
     }
 
     async fn open_postgres(url: &str, config: &DatabaseConfig) -> Result<Self> {
@@ -82,7 +82,7 @@ impl Metadata {
             .set_application_name("holdall");
         let pool = connect(options).await?;
         Migrator::up(&pool, None).await.map_err(translate)?;
-        Ok(Self { readers: pool.clone(), writer: Writer::pooled(pool) })
+        Ok(Self::new(pool.clone(), Writer::pooled(pool)))
     }
 }
 

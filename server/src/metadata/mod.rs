@@ -14,7 +14,9 @@ mod id_block;
 mod insert;
 mod list;
 mod object;
+mod open_queue;
 mod package;
+mod put_queue;
 mod space;
 #[cfg(test)]
 mod suite;
@@ -26,12 +28,16 @@ pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;
 pub(crate) use list::{Entry, Listing};
-pub(crate) use object::{NewObject, Found};
+pub(crate) use object::{Found, NewObject};
+pub(crate) use put_queue::Put;
 pub(crate) use space::NewSpace;
 pub(crate) use upload::NewPart;
 
 use crate::domain::Result;
 use error::translate;
+use open_queue::OpenQueue;
+use put_queue::PutQueue;
+use std::sync::Arc;
 use futures::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, Statement, Value};
 use writer::Writer;
@@ -41,6 +47,8 @@ use writer::Writer;
 pub(crate) struct Metadata {
     readers: DatabaseConnection,
     writer: Writer,
+    puts: Arc<PutQueue>,
+    opens: Arc<OpenQueue>,
 }
 
 /// Rows inside a transaction that is open for writing.
@@ -52,6 +60,10 @@ pub(crate) struct Rows<'a, C> {
 }
 
 impl Metadata {
+    fn new(readers: DatabaseConnection, writer: Writer) -> Self {
+        Self { readers, writer, puts: Arc::default(), opens: Arc::default() }
+    }
+
     /// Rows as the last commit left them.
     pub(crate) fn rows(&self) -> Rows<'_, DatabaseConnection> {
         Rows { db: &self.readers }

@@ -48,7 +48,7 @@ pub(super) struct ObjectRow {
     size: i64,
     file_hash: Vec<u8>,
     redundancy: String,
-    revision: i64,
+    pub(super) revision: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -89,6 +89,7 @@ struct OpenRow {
 #[derive(FromQueryResult)]
 struct Put {
     id: i64,
+    package_id: i64,
     path: String,
     revision: i64,
     created_at: i64,
@@ -102,14 +103,14 @@ const UPSERT: ManyRows = ManyRows {
                  size = excluded.size, file_hash = excluded.file_hash, redundancy = excluded.redundancy,
                  etag = NULL, content_type = NULL, metadata = NULL,
                  revision = object.revision + 1, updated_at = excluded.updated_at
-             RETURNING id, path, revision, created_at",
+             RETURNING id, package_id, path, revision, created_at",
 };
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// Puts objects and names the chunks that hold them: `fresh` ones for the first time, `known` ones again.
     ///
     /// An object that is there already keeps its id and its time of creation and gets the new content. All
-    /// objects must be of one package and differ in path. Answers them in the order given.
+    /// objects must differ in package or path. Answers them in the order given.
     ///
     /// # Errors
     /// [`Error::NotFound`] when the package has gone, [`Error::Raced`] when a known chunk has.
@@ -128,7 +129,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
         let mut answers = Vec::with_capacity(objects.len());
         for object in objects {
-            let row = put.get(object.place.path.as_str()).ok_or_else(|| Error::internal("a put was not answered"))?;
+            let place = (object.place.package.0, object.place.path.as_str().to_owned());
+            let row = put.get(&place).ok_or_else(|| Error::internal("a put was not answered"))?;
             answers.push(Object {
                 id: ObjectId(row.id),
                 package: object.place.package,
@@ -146,10 +148,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(answers)
     }
 
-    /// In order of path, so that two servers which put the same paths do not wait for each other in a circle.
-    async fn upsert_objects(&self, objects: &[NewObject], now: Timestamp) -> Result<HashMap<String, Put>> {
+    /// In order of place, so that two servers which put the same paths do not wait for each other in a circle.
+    async fn upsert_objects(&self, objects: &[NewObject], now: Timestamp) -> Result<HashMap<(i64, String), Put>> {
         let mut ordered: Vec<&NewObject> = objects.iter().collect();
-        ordered.sort_unstable_by(|a, b| a.place.path.cmp(&b.place.path));
+        ordered.sort_unstable_by_key(|object| (object.place.package, &object.place.path));
         let put = self
             .insert_returning::<_, Put, _>(&UPSERT, &ordered, |object| {
                 [
@@ -167,7 +169,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             })
             .await
             .map_err(|error| package_gone(error, objects))?;
-        Ok(put.into_iter().map(|row| (row.path.clone(), row)).collect())
+        Ok(put.into_iter().map(|row| ((row.package_id, row.path.clone()), row)).collect())
     }
 
     /// Takes the content away from objects, and forgets finished uploads to them.
@@ -177,18 +179,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.forget_uploads("state = 'done' AND object_id IN ({})", objects, now).await
     }
 
-    /// An object of the scope and its first extents, in one look.
-    pub(crate) async fn open_object(
-        &self,
-        scope: Option<CredentialId>,
-        id: ObjectId,
-        most: u64,
-    ) -> Result<(Found, Extents)> {
-        let found = self.open(scope, "o.id = $1", [id.0.into()], most).await?;
-        found.ok_or_else(|| Error::not_found("object", id))
-    }
-
-    /// As [`open_object`](Self::open_object), by path.
+    /// The object of the scope at this path, and its first extents, in one look.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
     pub(crate) async fn open_object_by_path(
         &self,
         scope: Option<CredentialId>,
@@ -196,18 +190,6 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         path: &ObjectPath,
         most: u64,
     ) -> Result<(Found, Extents)> {
-        let values = [package.0.into(), path.as_str().into()];
-        let found = self.open(scope, "o.package_id = $1 AND o.path = $2", values, most).await?;
-        found.ok_or_else(|| Error::not_found("object", format!("`{path}` in package {package}")))
-    }
-
-    async fn open(
-        &self,
-        scope: Option<CredentialId>,
-        which: &str,
-        values: impl IntoIterator<Item = sea_orm::Value>,
-        most: u64,
-    ) -> Result<Option<(Found, Extents)>> {
         // The shards of `most` extents of one object: with every extent in every space, a page at the most.
         let limit = most * 16;
         let owned = owned(scope);
@@ -215,9 +197,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             "SELECT {OBJECT}, {LOCATED} FROM object o{owned}
              LEFT JOIN extent e ON e.object_id = o.id
              LEFT JOIN chunk c ON c.id = e.chunk_id LEFT JOIN shard s ON s.chunk_id = e.chunk_id
-             WHERE {which} ORDER BY e.start, s.shard_index LIMIT {limit}"
+             WHERE o.package_id = $1 AND o.path = $2 ORDER BY e.start, s.shard_index LIMIT {limit}"
         );
-        let rows = self.all::<OpenRow>(sql, values).await?;
+        let rows = self.all::<OpenRow>(sql, [package.0.into(), path.as_str().into()]).await?;
         let mut object = None;
         let mut located = Vec::with_capacity(rows.len());
         for row in rows {
@@ -227,13 +209,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             }
             located.push(row.located);
         }
-        let Some(object) = object else { return Ok(None) };
+        let object = object.ok_or_else(|| Error::not_found("object", format!("`{path}` in package {package}")))?;
         let mut extents = gather(located)?;
         // The limit may have cut the last extent off from some of its shards.
         if extents.len() as u64 > most {
             extents.truncate(usize::try_from(most).unwrap_or(usize::MAX));
         }
-        Ok(Some((object, extents)))
+        Ok((object, extents))
     }
 
     /// An object of the scope.
@@ -317,7 +299,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = "INSERT INTO object (bucket_id, package_id, path, key, size, file_hash, etag, content_type, metadata,
                                        redundancy, revision, created_at, updated_at)
                    SELECT $2, $3, $4, $5, size, file_hash, etag, content_type, metadata, redundancy, 0, $6, $6
-                   FROM object WHERE id = $1 ON CONFLICT DO NOTHING RETURNING id, path, revision, created_at";
+                   FROM object WHERE id = $1 ON CONFLICT DO NOTHING RETURNING id, package_id, path, revision, created_at";
         let values = [
             source.id.0.into(),
             to.bucket.0.into(),
@@ -379,7 +361,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn insert_receiving(&self, place: &ObjectPlace, now: Timestamp) -> Result<Object> {
         let sql = "INSERT INTO object (bucket_id, package_id, path, key, size, file_hash, redundancy, revision,
                                        created_at, updated_at)
-                   VALUES ($1, $2, $3, $4, 0, $5, $6, 0, $7, $7) RETURNING id, path, revision, created_at";
+                   VALUES ($1, $2, $3, $4, 0, $5, $6, 0, $7, $7) RETURNING id, package_id, path, revision, created_at";
         let values = [
             place.bucket.0.into(),
             place.package.0.into(),

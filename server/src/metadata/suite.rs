@@ -1,6 +1,6 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
-use super::{Entry, Listing, Metadata, NewObject, NewPart, WriteRows};
+use super::{Entry, Listing, Metadata, NewObject, NewPart, Put, WriteRows};
 use crate::{
     config::DatabaseConfig,
     domain::{
@@ -182,7 +182,7 @@ async fn other_peoples_things_are_not_found(fixture: Fixture) {
     assert!(rows.buckets(stranger).await.unwrap().is_empty());
     let object = rows.object_at(home.id, &ObjectPath::new("path", "a").unwrap()).await.unwrap().unwrap();
     assert!(matches!(rows.object(stranger, object.id).await, Err(Error::NotFound { .. })));
-    assert!(matches!(rows.open_object(stranger, object.id, 4).await, Err(Error::NotFound { .. })));
+    assert!(matches!(fixture.metadata.open_object(stranger, object.id).await, Err(Error::NotFound { .. })));
     let id = object.id;
     let gone = fixture.write(move |rows| Box::pin(async move { rows.delete_objects(stranger, &[id], NOW).await })).await;
     assert_eq!(gone.unwrap(), 0);
@@ -197,7 +197,7 @@ async fn overwriting_keeps_id_and_creation_and_lets_the_old_chunk_go(fixture: Fi
     let second = fixture.put(&home, &["x"], &new, LATER).await.unwrap().remove(0);
     assert_eq!((second.id, second.created_at, second.updated_at), (first.id, NOW, LATER));
     assert!(fixture.is_dead(&old).await && !fixture.is_dead(&new).await);
-    let (found, extents) = fixture.metadata.rows().open_object(None, first.id, 4).await.unwrap();
+    let (found, extents) = fixture.metadata.open_object(None, first.id).await.unwrap();
     assert_eq!((found.object.size, extents.len(), extents[0].1.extent.chunk), (20, 1, new.id));
     assert_eq!(extents[0].1.shards[0].key, new.shards[0].key);
 }
@@ -232,6 +232,28 @@ async fn a_failed_job_undoes_itself_and_nobody_else(fixture: Fixture) {
         assert_eq!(matches!(result, Err(Error::Conflict(_))), n % 4 == 0, "job {n}: {result:?}");
     }
     assert_eq!(fixture.metadata.rows().buckets(None).await.unwrap().len(), 30);
+}
+
+async fn puts_that_are_joined_keep_their_own_fate(fixture: Fixture) {
+    let home = fixture.home().await;
+    let gone = Package { id: crate::domain::id::PackageId(4711), ..home.clone() };
+    let puts = (0..60).map(|n| {
+        let package = if n % 7 == 3 { &gone } else { &home };
+        // Every fifth goes to one path: those must not be joined with each other.
+        let path = if n % 5 == 0 { "same".to_owned() } else { format!("p{n}") };
+        let chunk = chunk(n + 1, 4);
+        let objects = vec![new_object(package, &path, &chunk)];
+        fixture.metadata.put(Put { objects, fresh: vec![chunk], known: Vec::new() })
+    });
+    let results = futures::future::join_all(puts).await;
+    for (n, result) in results.iter().enumerate() {
+        match result {
+            Ok(objects) => assert!(n % 7 != 3 && objects.len() == 1, "put {n}"),
+            Err(error) => assert!(n % 7 == 3 && matches!(error, Error::NotFound { .. }), "put {n}: {error:?}"),
+        }
+    }
+    let expected = (0..60).filter(|n| n % 7 != 3 && n % 5 != 0).count() + 1;
+    assert_eq!(fixture.list(&home, "", None).await.len(), expected);
 }
 
 async fn listings_are_in_byte_order_and_seek(fixture: Fixture) {
@@ -285,7 +307,7 @@ async fn moves_and_clones_keep_content(fixture: Fixture) {
     assert_eq!(fixture.list(&home, "", None).await, ["copy", "to"]);
     let id = object.id;
     fixture.write(move |rows| Box::pin(async move { rows.delete_objects(None, &[id], LATER).await })).await.unwrap();
-    let (_, extents) = fixture.metadata.rows().open_object(None, clone.id, 4).await.unwrap();
+    let (_, extents) = fixture.metadata.open_object(None, clone.id).await.unwrap();
     assert_eq!(extents[0].1.extent.chunk, shared.id);
     // The deletion doubts the chunk, but the clone still points to it.
     let (id, cutoff) = (shared.id, MUCH_LATER);
@@ -418,8 +440,11 @@ async fn long_contents_are_read_in_windows(fixture: Fixture) {
         .await
         .unwrap();
     let rows = fixture.metadata.rows();
-    let (_, first) = rows.open_object(None, put[0].id, 64).await.unwrap();
+    let path = ObjectPath::new("path", "long").unwrap();
+    let (_, first) = rows.open_object_by_path(None, home.id, &path, 64).await.unwrap();
     assert_eq!((first.len(), first[63].0), (64, 630));
+    let (_, first) = fixture.metadata.open_object(None, put[0].id).await.unwrap();
+    assert_eq!((first.len(), first[0].0), (1, 0));
     for (from, starts) in [(0, 0..64), (645, 64..128), (1990, 199..200), (1999, 199..200)] {
         let window = rows.extents(put[0].id, from, 64).await.unwrap();
         let found: Vec<u64> = window.iter().map(|(start, _)| start / 10).collect();
@@ -462,7 +487,7 @@ async fn a_compacted_chunk_is_pointed_to_no_more(fixture: Fixture) {
     assert_eq!(rows.count_live_bytes(old.id).await.unwrap(), 0);
     let live = rows.live_pieces(new.id).await.unwrap();
     assert_eq!((live.len(), live[0].extent), (1, to));
-    let (_, extents) = rows.open_object(None, put[0].id, 4).await.unwrap();
+    let (_, extents) = fixture.metadata.open_object(None, put[0].id).await.unwrap();
     assert_eq!(extents[0].1.extent, to);
 }
 
@@ -494,6 +519,7 @@ suite![
     overwriting_keeps_id_and_creation_and_lets_the_old_chunk_go,
     a_put_into_a_deleted_package_changes_nothing,
     a_failed_job_undoes_itself_and_nobody_else,
+    puts_that_are_joined_keep_their_own_fate,
     listings_are_in_byte_order_and_seek,
     a_delimiter_groups_and_skips,
     moves_and_clones_keep_content,

@@ -22,13 +22,14 @@ pub(crate) use sweep::Swept;
 
 use crate::{
     config::{MultipartConfig, StoreConfig, SweepConfig},
-    domain::Result,
+    domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     space::Spaces,
 };
 use bytes::Bytes;
 use content::ContentStore;
 use futures::Stream;
+use quick_cache::sync::Cache;
 use std::{pin::Pin, sync::Arc};
 
 /// A request body, or one file of it.
@@ -41,7 +42,12 @@ pub(crate) struct Services {
     spaces: Spaces,
     content: ContentStore,
     rules: Arc<Rules>,
+    /// Packages that content was put into lately.
+    packages: Arc<Cache<PackageId, Package>>,
 }
+
+/// Packages that are remembered, of some hundred bytes each.
+const PACKAGES: usize = 1024;
 
 /// The settings that use cases follow.
 pub(crate) struct Rules {
@@ -52,6 +58,6 @@ pub(crate) struct Rules {
 impl Services {
     pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules) -> Self {
         let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace);
-        Self { metadata, spaces, content, rules: Arc::new(rules) }
+        Self { metadata, spaces, content, rules: Arc::new(rules), packages: Arc::new(Cache::new(PACKAGES)) }
     }
 }

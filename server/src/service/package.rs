@@ -67,6 +67,7 @@ impl Services {
                 })
             })
             .await?;
+        self.packages.remove(&id);
         tracing::info!(package = %id, ?caller, removed.objects, "package {id} was deleted");
         Ok(removed)
     }

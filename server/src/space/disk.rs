@@ -11,24 +11,34 @@ use super::{
 };
 use crate::domain::shard::ShardKey;
 use bytes::Bytes;
+use quick_cache::sync::Cache;
+use rustix::io::ReadWriteFlags;
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
+    io::{self, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::sync::mpsc;
 
-/// A directory that holds shards.
+/// Files kept open for small reads: a pack is read again and again. A quarter of the descriptors that a
+/// process has by default (1024), so that connections do not run out of them.
+const OPEN_FILES: usize = 256;
+
+/// The largest read that is tried on the spot, when the file is open already.
+const SMALL_READ: u64 = 256 * 1024;
+
+/// A directory that holds shards. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
     root: Arc<Path>,
+    open: Arc<Cache<ShardKey, Arc<File>>>,
 }
 
 impl Disk {
     pub(super) fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into().into() }
+        Self { root: root.into().into(), open: Arc::new(Cache::new(OPEN_FILES)) }
     }
 
     /// Makes the folders for shards; what is there already stays.
@@ -72,13 +82,20 @@ impl Disk {
     }
 
     /// Reads what is there of `range` and hands it to `check` on the same thread, while it is in its caches.
+    ///
+    /// A small stretch that the system has in memory is read at once; anything else on a thread that may wait.
     pub(super) async fn read(
         &self,
         key: ShardKey,
         range: Range<u64>,
         check: impl FnOnce(Bytes) -> Result<Bytes, Fault> + Send + 'static,
     ) -> Result<Bytes, Fault> {
+        let is_small = range.end - range.start <= SMALL_READ;
+        if is_small && let Some(bytes) = self.open.get(&key).and_then(|file| read_from_memory(&file, &range)) {
+            return check(bytes);
+        }
         let place = self.place(key);
+        let open = is_small.then(|| Arc::clone(&self.open));
         blocking(move || {
             let mut file = File::open(&place)?;
             if range.start > 0 {
@@ -86,13 +103,17 @@ impl Disk {
             }
             let wanted = range.end - range.start;
             let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or(0));
-            file.take(wanted).read_to_end(&mut bytes)?;
+            (&mut file).take(wanted).read_to_end(&mut bytes)?;
+            if let Some(open) = open {
+                open.insert(key, Arc::new(file));
+            }
             check(bytes.into())
         })
         .await
     }
 
     pub(super) async fn delete(&self, key: ShardKey) -> Result<(), Fault> {
+        self.open.remove(&key);
         let place = self.place(key);
         blocking(move || match fs::remove_file(&place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
@@ -132,6 +153,14 @@ impl Disk {
     fn place(&self, key: ShardKey) -> PathBuf {
         self.root.join(path::shard(key))
     }
+}
+
+/// The bytes of `range` if the system has all of them in its cache; `None` when it would have to wait for the disk.
+fn read_from_memory(file: &File, range: &Range<u64>) -> Option<Bytes> {
+    let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
+    let mut slices = [IoSliceMut::new(&mut bytes)];
+    let read = rustix::io::preadv2(file, &mut slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+    (read == bytes.len()).then(|| bytes.into())
 }
 
 /// Creates a file that must not exist: a shard is never overwritten.

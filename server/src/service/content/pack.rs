@@ -1,16 +1,18 @@
 //! Small content: pieces that arrive together share one chunk, one write and one sync.
 //!
 //! A flush begins as soon as a piece is there and no flush is running; what arrives while it runs goes into the
-//! next one. So nobody waits for a timer, a lone piece is written at once, and the busier it gets the more
-//! pieces share a sync.
+//! next one ([`Gather`]).
 
 use super::{ContentStore, FreshChunk, Policy};
-use crate::domain::{
-    Error, Result,
-    hash::Digest,
-    object::Extent,
-    redundancy::Redundancy,
-    shard::{BLOCK, BlockDigests, Codec},
+use crate::{
+    domain::{
+        Error, Result,
+        hash::Digest,
+        object::Extent,
+        redundancy::Redundancy,
+        shard::{BLOCK, BlockDigests, Codec},
+    },
+    gather::Gather,
 };
 use bytes::Bytes;
 use futures::FutureExt;
@@ -40,15 +42,9 @@ struct Piece {
 
 /// One queue per policy: pieces share a chunk only with those that are to be kept alike.
 pub(super) struct Packers {
-    queues: Mutex<HashMap<Policy, Queue>>,
+    queues: Mutex<HashMap<Policy, Arc<Gather<Piece>>>>,
     /// KiB of pieces that may wait or be on their way.
     memory: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Piece>,
-    flushing: bool,
 }
 
 impl Packers {
@@ -56,33 +52,19 @@ impl Packers {
         Self { queues: Mutex::default(), memory: Arc::new(Semaphore::new(kib)) }
     }
 
-    /// Adds a piece; true when the caller must start flushing.
-    fn push(&self, policy: Policy, piece: Piece) -> bool {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(policy).or_default();
-        queue.waiting.push(piece);
-        !std::mem::replace(&mut queue.flushing, true)
+    fn queue(&self, policy: Policy) -> Arc<Gather<Piece>> {
+        Arc::clone(self.queues.lock().unwrap_or_else(PoisonError::into_inner).entry(policy).or_default())
     }
+}
 
-    /// Takes pieces for the next chunk, oldest first, at most `most` bytes (at least one piece); none: the
-    /// flushing is over.
-    fn take(&self, policy: Policy, most: u64) -> Vec<Piece> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = queues.get_mut(&policy) else { return Vec::new() };
-        let mut bytes = 0;
-        let fitting = queue.waiting.iter().take_while(|piece| {
-            bytes += piece.bytes.len() as u64;
-            bytes <= most
-        });
-        let count = fitting.count().max(1).min(queue.waiting.len());
-        if count == 0 {
-            // Policies come and go with spaces; an idle queue is not worth keeping.
-            queues.remove(&policy);
-            return Vec::new();
-        }
-        let rest = queue.waiting.split_off(count);
-        std::mem::replace(&mut queue.waiting, rest)
-    }
+/// How many of the waiting pieces fit a chunk of `most` bytes.
+fn fitting(waiting: &[Piece], most: u64) -> usize {
+    let mut bytes = 0;
+    let fitting = waiting.iter().take_while(|piece| {
+        bytes += piece.bytes.len() as u64;
+        bytes <= most
+    });
+    fitting.count()
 }
 
 impl ContentStore {
@@ -94,16 +76,17 @@ impl ContentStore {
         let permit = memory.acquire_many_owned(super::kib(bytes.len() as u64)).await.map_err(Error::internal)?;
         let digest = Digest::of(&bytes);
         let (answer, answered) = oneshot::channel();
-        if self.packers.push(policy, Piece { bytes, digest, answer, _memory: permit }) {
+        let queue = self.packers.queue(policy);
+        if queue.push(Piece { bytes, digest, answer, _memory: permit }) {
             let store = self.clone();
-            tokio::spawn(async move { store.flush_all(policy).await });
+            tokio::spawn(async move { store.flush_all(policy, &queue).await });
         }
         Ok(answered)
     }
 
-    async fn flush_all(&self, policy: Policy) {
+    async fn flush_all(&self, policy: Policy, queue: &Gather<Piece>) {
         loop {
-            let pieces = self.packers.take(policy, self.config.pack_size);
+            let pieces = queue.take(|waiting| fitting(waiting, self.config.pack_size));
             if pieces.is_empty() {
                 return;
             }

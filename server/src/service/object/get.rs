@@ -37,7 +37,7 @@ impl Services {
     /// [`Error::NotFound`]; [`Error::Conflict`] when the object has no content yet.
     pub(crate) async fn open_object(&self, caller: Caller, id: ObjectId) -> Result<OpenObject> {
         caller.may(Right::Read)?;
-        let (found, first) = self.metadata.rows().open_object(caller.scope(), id, WINDOW).await?;
+        let (found, first) = self.metadata.open_object(caller.scope(), id).await?;
         self.opened(found, first)
     }
 

@@ -25,11 +25,19 @@ fn place_in(package: &Package, path: &ObjectPath) -> Result<ObjectPlace> {
 
 impl Services {
     /// The package that content is meant for, and whether the space it prefers exists.
+    ///
+    /// It may come from memory: what is remembered of a package never changes, and one that has gone meanwhile is
+    /// noticed by the commit, which cannot put an object into it.
     async fn target(&self, caller: Caller, package: PackageId, affinity: Option<SpaceId>) -> Result<Package> {
         if let Some(id) = affinity.filter(|id| self.spaces.get(*id).is_none()) {
             return Err(Error::invalid("affinity", format!("user space {id} does not exist; leave it out to let the server choose")));
         }
-        self.metadata.rows().package(caller.scope(), package).await
+        if caller.scope().is_none() && let Some(package) = self.packages.get(&package) {
+            return Ok(package);
+        }
+        let package = self.metadata.rows().package(caller.scope(), package).await?;
+        self.packages.insert(package.id, package.clone());
+        Ok(package)
     }
 }
 

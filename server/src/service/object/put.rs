@@ -10,9 +10,8 @@ use crate::{
         name::ObjectPath,
         object::Object,
         package::Package,
-        time::Timestamp,
     },
-    metadata::NewObject,
+    metadata::{NewObject, Put},
     service::{
         Body, Services,
         content::{Pending, Policy, Received, Settled},
@@ -104,13 +103,7 @@ impl Upload {
             });
         }
         let Settled { fresh, known, held } = self.pending.settle().await;
-        let put = self
-            .services
-            .metadata
-            .write(move |rows| {
-                Box::pin(async move { rows.put_objects(&objects, &fresh, &known, Timestamp::now()).await })
-            })
-            .await;
+        let put = self.services.metadata.put(Put { objects, fresh, known }).await;
         drop(held);
         put
     }
