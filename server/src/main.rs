@@ -32,6 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Exit status: 0 done, 1 failed, 2 called or configured wrongly.
 fn main() -> ExitCode {
+    keep_memory_small();
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -40,4 +41,9 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Buffers of a MiB come and go; with huge pages each would hold on to two. Where the system refuses, it refuses.
+fn keep_memory_small() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

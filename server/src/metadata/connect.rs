@@ -15,6 +15,10 @@ use std::time::Duration;
 /// KiB of page cache of the one writer; a reader has an eighth of it.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
 
+/// Rows that the database's thread may be ahead of ours: a page of a listing, so that the two do not wake each
+/// other once in fifty rows.
+const ROW_BUFFER: usize = 1024;
+
 /// Pages of write-ahead log after which SQLite folds it back into the database (4 KiB each). The default
 /// of 1000 makes every few commits of a busy server pay for two more syncs.
 const CHECKPOINT_PAGES: u32 = 8000;
@@ -47,6 +51,7 @@ impl Metadata {
                     .foreign_keys(true)
                     .busy_timeout(busy)
                     .statement_cache_capacity(200)
+                    .row_buffer_size(ROW_BUFFER)
                     .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
                     .pragma("temp_store", "MEMORY")
                     .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
@@ -66,6 +71,7 @@ impl Metadata {
                     .read_only(true)
                     .busy_timeout(busy)
                     .statement_cache_capacity(200)
+                    .row_buffer_size(ROW_BUFFER)
                     .pragma("cache_size", format!("-{}", WRITER_CACHE_KIB / 8))
                     .pragma("temp_store", "MEMORY")
             });

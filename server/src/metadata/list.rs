@@ -29,11 +29,13 @@ pub(crate) enum Entry {
     Prefix(String),
 }
 
+/// One step of a grouped listing: a common prefix, or an object.
 #[derive(FromQueryResult)]
 struct StepRow {
+    step: String,
     common: Option<String>,
     #[sea_orm(nested)]
-    object: ObjectRow,
+    object: Option<ObjectRow>,
 }
 
 impl<C: ConnectionTrait> Rows<'_, C> {
@@ -85,13 +87,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                  SELECT {first}, 1
                  UNION ALL
                  SELECT {next}, n + 1 FROM step WHERE path IS NOT NULL AND n < {most})
-             SELECT CASE WHEN {found_at} = 0 THEN NULL
-                         ELSE substr(o.path, 1, CAST($2 AS INTEGER) + {found_at} - 1) END AS common, {OBJECT}
-             FROM step CROSS JOIN object o
-             WHERE o.package_id = $1 AND o.path = step.path",
+             SELECT step.path AS step,
+                    CASE WHEN {found_at} = 0 THEN NULL
+                         ELSE substr(step.path, 1, CAST($2 AS INTEGER) + {found_at} - 1) END AS common, {OBJECT}
+             FROM step LEFT JOIN object o ON o.package_id = $1 AND o.path = step.path AND {found_at} = 0
+             WHERE step.path IS NOT NULL",
             first = next_after("$5"),
             next = next_after(&behind.replace("path", "step.path")),
-            found_at = found.replace("path", "o.path"),
+            found_at = found.replace("path", "step.path"),
             most = listing.most,
         );
         // What follows everything below a prefix ends, instead of the delimiter, with the character behind it.
@@ -107,11 +110,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         values.extend(below.map(Value::from));
         let mut rows = self.all::<StepRow>(sql, values).await?;
         // Sorted here: asked to, a planner might walk the whole index instead of the steps.
-        rows.sort_unstable_by(|a, b| a.object.path.cmp(&b.object.path));
+        rows.sort_unstable_by(|a, b| a.step.cmp(&b.step));
         rows.into_iter()
-            .map(|row| match row.common {
-                Some(common) => Ok(Entry::Prefix(common)),
-                None => row.object.into_object().map(Entry::Object),
+            .filter_map(|row| match (row.common, row.object) {
+                (Some(common), _) => Some(Ok(Entry::Prefix(common))),
+                (None, Some(object)) => Some(object.into_object().map(Entry::Object)),
+                // Deleted between the step and the look at it, on a database whose statements see such things.
+                (None, None) => None,
             })
             .collect()
     }
