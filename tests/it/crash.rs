@@ -14,6 +14,7 @@ use std::{
 crate::on_both! {
     twenty_kills_during_parallel_uploads_lose_nothing_that_was_acknowledged,
     acknowledged_parts_survive_a_kill,
+    no_row_ever_points_to_bytes_that_are_not_there,
 }
 
 const ROUNDS: usize = 20;
@@ -193,4 +194,61 @@ async fn acknowledged_parts_survive_a_kill(setup: Setup) {
     let expected: Vec<u8> = acknowledged.iter().flat_map(|index| part(*index)).collect();
     assert_eq!(done.hash, fixture::full_hash(&expected));
     assert!(client.read(done.id).await == expected);
+}
+
+/// Promise 2: while objects are written, overwritten and deleted and the sweeper follows on their heels, the server is
+/// killed, and what lies there is looked at before anybody can put it right.
+async fn no_row_ever_points_to_bytes_that_are_not_there(setup: Setup) {
+    let mut server = setup.eager_sweep().start();
+    let package = server.client().new_package("b").await;
+    for round in 0..5 {
+        let count = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..8_u64)
+            .map(|worker| {
+                let (client, count) = (server.client(), Arc::clone(&count));
+                tokio::spawn(async move {
+                    for turn in 0.. {
+                        // Content comes back that was deleted a moment before; some of it is packed, some is not.
+                        let content =
+                            fixture::content((worker + turn) % 5, if turn % 3 == 0 { 400_000 } else { 20_000 });
+                        let form = Form::new().info(json!({"packageID": package}));
+                        let form = form.file(&format!("{worker}/{}", turn % 4), &content);
+                        let request = client
+                            .request(Method::POST, "/v1/object/upload")
+                            .header(CONTENT_TYPE, Form::content_type())
+                            .body(form.finish());
+                        let Ok(answer) = holdall_tests::Answer::try_of("upload", request).await else { return };
+                        let object = answer.uploaded().remove(0);
+                        let target = format!("/v1/object/download?objectID={}", object.id);
+                        let request = client.request(Method::GET, &target);
+                        let Ok(answer) = holdall_tests::Answer::try_of("download", request).await else { return };
+                        assert!(answer.content() == content, "read back at once");
+                        if turn % 2 == 0 {
+                            let request = client.request(Method::POST, "/v1/object/delete");
+                            let request = request.json(&json!({"objectIDs": [object.id]}));
+                            let Ok(answer) = holdall_tests::Answer::try_of("delete", request).await else { return };
+                            answer.ok();
+                        }
+                        count.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        eventually("the workers work", || async {
+            let failed = workers.iter().any(tokio::task::JoinHandle::is_finished);
+            assert!(!failed, "a worker gave up while the server was alive");
+            (count.load(Ordering::Relaxed) >= 60 + round * 20).then_some(())
+        })
+        .await;
+        server.kill();
+        for worker in workers {
+            worker.await.unwrap();
+        }
+        inspect::assert_sound(&server.database_url(), &server.space());
+        server.start_again();
+        let client = server.client();
+        for object in client.package_objects(package).await {
+            assert_eq!(fixture::full_hash(&client.read(object.id).await), object.hash, "{}", object.path);
+        }
+    }
 }

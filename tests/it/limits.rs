@@ -56,6 +56,29 @@ async fn a_client_that_stalls_is_given_up_and_leaves_nothing() {
     assert_eq!(client.find(package, "a").await.unwrap().size, 500_000);
 }
 
+/// A client that asks for much and then stops reading.
+#[tokio::test]
+async fn a_reader_that_stalls_keeps_nobody_and_not_the_end() {
+    let mut server = Server::with().set("shutdown.grace", "500ms").start();
+    let client = server.client();
+    let package = client.new_package("b").await;
+    let object = client.put(package, "large", fixture::content(1, 32 << 20)).await;
+    let mut stalled = Vec::new();
+    for _ in 0..20 {
+        let mut connection = Connection::open(server.address()).await;
+        connection.send(&raw::head("GET", &format!("/v1/object/download?objectID={}", object.id), &[])).await;
+        assert!(connection.read_some(1000).await.starts_with(b"HTTP/1.1 200"));
+        stalled.push(connection);
+    }
+    assert_eq!(fixture::full_hash(&client.read(object.id).await), object.hash, "others are served meanwhile");
+    client.put(package, "small", "x").await;
+    server.stop();
+    for mut connection in stalled {
+        let rest = connection.read_some(usize::MAX).await;
+        assert!(rest.len() < 32 << 20, "a body that was cut does not look whole");
+    }
+}
+
 /// Promise 6: many large bodies at once, in and out, by clients that do not hurry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_is_bounded_whatever_the_size_of_the_objects() {

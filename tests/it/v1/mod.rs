@@ -7,4 +7,5 @@ mod download;
 mod list;
 mod multipart;
 mod package;
+mod property;
 mod upload;
