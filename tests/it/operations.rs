@@ -161,7 +161,7 @@ async fn an_upload_that_does_not_end_does_not_keep_the_server() {
 }
 
 #[test]
-fn a_second_signal_of_another_kind_ends_it_too() {
+fn an_interrupt_ends_it_in_order_too() {
     let mut server = Server::start();
     let status = Command::new("kill").args(["-INT", &server.pid().to_string()]).status().unwrap();
     assert!(status.success());
