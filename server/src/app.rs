@@ -29,6 +29,8 @@ const TASK_GRACE: Duration = Duration::from_secs(5);
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(), Failure> {
     let started = Instant::now();
+    // First of all, so that a signal that comes at any moment from here on ends in good order.
+    let mut signals = Signals::install()?;
     let _lock = lock_data(&config)?;
     let metadata = open_metadata(&config).await?;
     let admin = credentials::ensure(&config, &metadata).await?;
@@ -47,13 +49,11 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     announce(bound, &admin.path)?;
     tracing::info!(%bound, ready_ms = started.elapsed().as_millis(), "listening on http://{bound}");
 
-    tokio::pin!(door);
-    tokio::select! {
-        signal = wait_for_signal() => tracing::info!("{} received: finishing what is in progress", signal?),
-        () = &mut door => {}
-    }
-    stop.cancel();
-    door.await;
+    let stopping = async {
+        tracing::info!("{} received: finishing what is in progress", signals.next().await);
+        stop.cancel();
+    };
+    tokio::join!(door, stopping);
     if tokio::time::timeout(TASK_GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("a task did not end in time and is stopped; its next run continues");
         tasks.shutdown().await;
@@ -182,12 +182,25 @@ fn announce(bound: SocketAddr, credentials: &std::path::Path) -> io::Result<()> 
     out.flush()
 }
 
-async fn wait_for_signal() -> io::Result<&'static str> {
-    let mut terminate = unix::signal(unix::SignalKind::terminate())?;
-    let mut interrupt = unix::signal(unix::SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+/// The signals that end the server.
+struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+}
+
+impl Signals {
+    fn install() -> io::Result<Self> {
+        let terminate = unix::signal(unix::SignalKind::terminate())?;
+        let interrupt = unix::signal(unix::SignalKind::interrupt())?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for the next one and names it.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
 
@@ -209,4 +222,3 @@ fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     }
     text
 }
-

@@ -13,7 +13,10 @@ pub(crate) enum Caller {
     /// A read-only token: sees everything, changes nothing.
     Reader,
     /// A credential: sees and changes what it owns.
-    #[expect(dead_code, reason = "credentials enter by signature, which no door understands yet; queries are scoped already")]
+    #[expect(
+        dead_code,
+        reason = "credentials enter by signature, which no door understands yet; queries are scoped already"
+    )]
     Owner(CredentialId),
 }
 

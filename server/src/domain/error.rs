@@ -47,7 +47,12 @@ pub(crate) enum Error {
     TooFewSpaces(String),
     /// A space that is needed cannot be used now.
     #[error("user space `{space}` cannot be used now: {reason}")]
-    SpaceUnavailable { space: String, reason: String, #[source] source: Option<Source> },
+    SpaceUnavailable {
+        space: String,
+        reason: String,
+        #[source]
+        source: Option<Source>,
+    },
     /// The bytes read are not the bytes written, and no other copy is left.
     #[error("the stored bytes of object {0} are damaged or missing: nothing was returned instead of wrong data")]
     Damaged(ObjectId),

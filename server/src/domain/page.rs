@@ -37,8 +37,12 @@ impl Position {
 
     /// Reads a token back.
     pub(crate) fn from_token(field: &'static str, token: &str) -> Result<Self> {
-        let invalid =
-            || Error::invalid(field, "is not a token of this listing: send back what the previous page answered, or nothing");
+        let invalid = || {
+            Error::invalid(
+                field,
+                "is not a token of this listing: send back what the previous page answered, or nothing",
+            )
+        };
         if token.len() > 2 * MAX_PATH {
             return Err(invalid());
         }

@@ -79,14 +79,14 @@ pub(crate) enum Codec {
 }
 
 impl Codec {
-    pub(crate) fn to_row(self) -> i16 {
+    pub(crate) fn to_row(self) -> i64 {
         match self {
             Self::Plain => 0,
             Self::Packed => 1,
         }
     }
 
-    pub(crate) fn from_row(row: i16) -> Result<Self> {
+    pub(crate) fn from_row(row: i64) -> Result<Self> {
         match row {
             0 => Ok(Self::Plain),
             1 => Ok(Self::Packed),

@@ -94,8 +94,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                    RETURNING id, user_name, access_key, is_active, created_at";
         let values = [user_name.into(), access_key.into(), secret_sealed.to_vec().into(), now.0.into()];
         let row = self.one::<CredentialRow>(sql, values).await?;
-        row.map(Credential::from)
-            .ok_or_else(|| Error::Exists { what: "credential", which: format!("`{access_key}`") })
+        row.map(Credential::from).ok_or_else(|| Error::Exists { what: "credential", which: format!("`{access_key}`") })
     }
 
     /// All credentials, in order of id.

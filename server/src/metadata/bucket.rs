@@ -19,10 +19,7 @@ struct Row {
 
 impl Row {
     fn into_bucket(self) -> Result<Bucket> {
-        Ok(Bucket {
-            id: BucketId(self.id),
-            name: BucketName::new("bucket name", self.name)?,
-        })
+        Ok(Bucket { id: BucketId(self.id), name: BucketName::new("bucket name", self.name)? })
     }
 }
 
@@ -41,7 +38,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = "INSERT INTO bucket (name, owner_id, region, created_at) VALUES ($1, $2, $3, $4)
                    ON CONFLICT (name) DO NOTHING RETURNING id, name";
         let row = self.one::<Row>(sql, [name.as_str().into(), owner.0.into(), region.into(), now.0.into()]).await?;
-        row.ok_or_else(|| Error::Exists { what: "bucket", which: name.to_string() })?.into_bucket()
+        row.ok_or_else(|| Error::Exists { what: "bucket", which: format!("`{name}`") })?.into_bucket()
     }
 
     pub(crate) async fn bucket_by_name(&self, scope: Option<CredentialId>, name: &BucketName) -> Result<Bucket> {
@@ -65,7 +62,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// Removes a bucket and all that it holds.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; with `only_empty`, [`Error::Conflict`] when it holds an object.
+    /// [`Error::NotFound`]; with `only_empty`, [`Error::Conflict`] when it holds a package.
     pub(crate) async fn delete_bucket(
         &self,
         scope: Option<CredentialId>,
@@ -80,8 +77,12 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             removed.packages += went.packages;
             removed.objects += went.objects;
         }
-        if only_empty && removed.objects > 0 {
-            let message = format!("bucket `{}` holds {} objects; delete them first", bucket.name, removed.objects);
+        if only_empty && removed.packages > 0 {
+            let Removed { packages, objects } = removed;
+            let message = format!(
+                "bucket `{}` holds {packages} package(s) with {objects} object(s); delete them first",
+                bucket.name
+            );
             return Err(Error::Conflict(message));
         }
         self.execute("DELETE FROM bucket WHERE id = $1", [id.0.into()]).await?;

@@ -28,7 +28,7 @@ pub(crate) struct DeadChunk {
 struct DeadRow {
     id: i64,
     size: i64,
-    codec: i16,
+    codec: i64,
     redundancy: String,
 }
 
@@ -61,7 +61,7 @@ const INSERT_SHARDS: ManyRows = ManyRows {
 };
 
 /// The one state of a shard so far: written completely.
-const WHOLE: i16 = 0;
+const WHOLE: i64 = 0;
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// Names chunks whose bytes are durable. Several commits may name the same one: packed chunks are shared.
@@ -223,10 +223,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn known_shards(&self, space: SpaceId, keys: &[ShardKey]) -> Result<HashSet<ShardKey>> {
         let mut known = HashSet::new();
         for stretch in stretches(keys) {
-            let sql = format!(
-                "SELECT key FROM shard WHERE space_id = $1 AND key IN ({})",
-                placeholders(2, stretch.len())
-            );
+            let sql =
+                format!("SELECT key FROM shard WHERE space_id = $1 AND key IN ({})", placeholders(2, stretch.len()));
             let values =
                 std::iter::once(space.0.into()).chain(stretch.iter().map(|key| key.as_bytes().to_vec().into()));
             for row in self.all::<Key>(sql, values).await? {

@@ -25,7 +25,7 @@ pub(super) struct LocatedRow {
     length: Option<i64>,
     digest: Option<Vec<u8>>,
     chunk_size: Option<i64>,
-    codec: Option<i16>,
+    codec: Option<i64>,
     space_id: Option<i64>,
     shard_key: Option<Vec<u8>>,
     checksums: Option<Vec<u8>>,

@@ -67,7 +67,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let backend = self.db.get_database_backend();
         let mut answers = Vec::with_capacity(rows.len());
         for stretch in stretches(rows) {
-            answers.extend(self.all::<R>(statement.sql(stretch.len(), backend), stretch.iter().flat_map(&values)).await?);
+            answers
+                .extend(self.all::<R>(statement.sql(stretch.len(), backend), stretch.iter().flat_map(&values)).await?);
         }
         Ok(answers)
     }

@@ -53,8 +53,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = format!(
             "SELECT {OBJECT} FROM object o WHERE o.package_id = $1 AND o.path >= $2{bounded} ORDER BY o.path LIMIT $3"
         );
-        let mut values: Vec<Value> =
-            vec![listing.package.0.into(), from.into(), signed(listing.most as u64).into()];
+        let mut values: Vec<Value> = vec![listing.package.0.into(), from.into(), signed(listing.most as u64).into()];
         values.extend(below.map(Value::from));
         let rows = self.all::<ObjectRow>(sql, values).await?;
         rows.into_iter().map(|row| row.into_object().map(Entry::Object)).collect()
@@ -75,9 +74,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             _ => ("instr(substr(path, $2), $3)", "char(1)"),
         };
         let bounded = if below.is_some() { " AND path < $6" } else { "" };
-        let next_after = |bound: &str| {
-            format!("(SELECT MIN(path) FROM object WHERE package_id = $1 AND path >= {bound}{bounded})")
-        };
+        let next_after =
+            |bound: &str| format!("(SELECT MIN(path) FROM object WHERE package_id = $1 AND path >= {bound}{bounded})");
         let behind = format!(
             "CASE WHEN {found} = 0 THEN path || {char_1}
                   ELSE substr(path, 1, CAST($2 AS INTEGER) + {found} - 2) || $4 END"

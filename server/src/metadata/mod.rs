@@ -35,11 +35,11 @@ pub(crate) use upload::NewPart;
 
 use crate::domain::Result;
 use error::translate;
+use futures::future::BoxFuture;
 use open_queue::OpenQueue;
 use put_queue::PutQueue;
-use std::sync::Arc;
-use futures::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, Statement, Value};
+use std::sync::Arc;
 use writer::Writer;
 
 /// The database. Cheap to clone.

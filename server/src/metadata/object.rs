@@ -270,13 +270,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.drop_content(&[object.id.0], now).await?;
         let sql = "UPDATE object SET size = $2, file_hash = $3, redundancy = $4, etag = NULL, content_type = NULL,
                        metadata = NULL, revision = revision + 1, updated_at = $5 WHERE id = $1";
-        let values = [
-            object.id.0.into(),
-            signed(size).into(),
-            hash.to_bytes().into(),
-            redundancy.to_row().into(),
-            now.0.into(),
-        ];
+        let values =
+            [object.id.0.into(), signed(size).into(), hash.to_bytes().into(), redundancy.to_row().into(), now.0.into()];
         if self.execute(sql, values).await? == 0 {
             return Err(Error::not_found("object", object.id));
         }
@@ -346,11 +341,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         }
         let mut found = Vec::new();
         for stretch in stretches(ids) {
-            let sql = format!(
-                "SELECT o.id FROM object o{} WHERE o.id IN ({})",
-                owned(scope),
-                placeholders(1, stretch.len())
-            );
+            let sql =
+                format!("SELECT o.id FROM object o{} WHERE o.id IN ({})", owned(scope), placeholders(1, stretch.len()));
             let rows = self.all::<Id>(sql, stretch.iter().map(|id| id.0.into())).await?;
             found.extend(rows.into_iter().map(|row| row.id));
         }

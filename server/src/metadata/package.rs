@@ -55,7 +55,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         }
         // Nothing was inserted: either the bucket is not there or the name is taken.
         self.bucket(None, bucket).await?;
-        Err(Error::Exists { what: "package", which: name.to_string() })
+        Err(Error::Exists { what: "package", which: format!("`{name}`") })
     }
 
     pub(crate) async fn package(&self, scope: Option<CredentialId>, id: PackageId) -> Result<Package> {

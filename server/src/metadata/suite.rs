@@ -76,10 +76,8 @@ impl Fixture {
 
     async fn package(&self, bucket: &Bucket, name: &str) -> Result<Package> {
         let (bucket, name) = (bucket.id, PackageName::new("name", name).unwrap());
-        self.write(move |rows| {
-            Box::pin(async move { rows.insert_package(bucket, &name, Redundancy::None, NOW).await })
-        })
-        .await
+        self.write(move |rows| Box::pin(async move { rows.insert_package(bucket, &name, Redundancy::None, NOW).await }))
+            .await
     }
 
     /// A bucket and a package in it.
@@ -184,7 +182,8 @@ async fn other_peoples_things_are_not_found(fixture: Fixture) {
     assert!(matches!(rows.object(stranger, object.id).await, Err(Error::NotFound { .. })));
     assert!(matches!(fixture.metadata.open_object(stranger, object.id).await, Err(Error::NotFound { .. })));
     let id = object.id;
-    let gone = fixture.write(move |rows| Box::pin(async move { rows.delete_objects(stranger, &[id], NOW).await })).await;
+    let gone =
+        fixture.write(move |rows| Box::pin(async move { rows.delete_objects(stranger, &[id], NOW).await })).await;
     assert_eq!(gone.unwrap(), 0);
     assert!(rows.object(None, id).await.is_ok());
 }
@@ -327,10 +326,7 @@ async fn a_claimed_chunk_cannot_be_pointed_to_again(fixture: Fixture) {
     let metadata = fixture.metadata.clone();
     let claim = |cutoff| metadata.clone().write_claim(chunk_id, cutoff);
     assert!(!claim(MUCH_LATER).await);
-    metadata
-        .write(move |rows| Box::pin(async move { rows.restart_countdown(chunk_id, NOW).await }))
-        .await
-        .unwrap();
+    metadata.write(move |rows| Box::pin(async move { rows.restart_countdown(chunk_id, NOW).await })).await.unwrap();
     assert!(!claim(NOW).await, "claimed before the cutoff");
     assert!(claim(LATER).await);
     let revived = metadata.write(move |rows| Box::pin(async move { rows.revive_chunks(&[chunk_id]).await })).await;
@@ -467,7 +463,8 @@ async fn a_stored_piece_is_found_by_its_digest(fixture: Fixture) {
 
 async fn a_compacted_chunk_is_pointed_to_no_more(fixture: Fixture) {
     let home = fixture.home().await;
-    let (old, new) = (NewChunk { codec: Codec::Packed, ..chunk(1, 30) }, NewChunk { codec: Codec::Packed, ..chunk(2, 10) });
+    let (old, new) =
+        (NewChunk { codec: Codec::Packed, ..chunk(1, 30) }, NewChunk { codec: Codec::Packed, ..chunk(2, 10) });
     let object = NewObject { size: 10, extents: vec![extent(&old, 20, 10)], ..new_object(&home, "x", &old) };
     let from = extent(&old, 20, 10);
     let to = Extent { chunk: new.id, offset: 0, ..from };

@@ -1,6 +1,6 @@
 //! Rows of `upload` and `upload_part`: multipart uploads while they are received.
 
-use super::{Rows, placeholders, insert::stretches, signed, unsigned};
+use super::{Rows, insert::stretches, placeholders, signed, unsigned};
 use crate::domain::{
     Error, Result,
     id::{ChunkId, ObjectId, UploadId},
@@ -105,7 +105,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.revive_chunks(known).await?;
         // A write first: on PostgreSQL it holds the upload still until the part is in.
         let touched = self
-            .execute("UPDATE upload SET state = state WHERE id = $1 AND state = $2", [upload.0.into(), RECEIVING.into()])
+            .execute(
+                "UPDATE upload SET state = state WHERE id = $1 AND state = $2",
+                [upload.0.into(), RECEIVING.into()],
+            )
             .await?;
         if touched == 0 {
             return Err(no_longer_receiving());
@@ -118,13 +121,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         }
         let sql = "INSERT INTO upload_part (upload_id, part_index, size, sha256, created_at)
                    VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        let values = [
-            upload.0.into(),
-            part.index.into(),
-            signed(part.size).into(),
-            part.sha256.to_vec().into(),
-            now.0.into(),
-        ];
+        let values =
+            [upload.0.into(), part.index.into(), signed(part.size).into(), part.sha256.to_vec().into(), now.0.into()];
         let row = self.one::<Id>(sql, values).await?.ok_or_else(|| Error::internal("an insert was not answered"))?;
         self.insert_part_extents(row.id, &part.extents).await
     }
@@ -145,7 +143,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let rows = self.all::<PartRow>(sql, [upload.0.into()]).await?;
         rows.into_iter()
             .map(|row| {
-                let sha256 = row.sha256.try_into().map_err(|_| Error::internal("a digest in the database is not 32 bytes"))?;
+                let sha256 =
+                    row.sha256.try_into().map_err(|_| Error::internal("a digest in the database is not 32 bytes"))?;
                 Ok(Part { row: row.id, index: row.part_index, size: unsigned(row.size)?, sha256 })
             })
             .collect()
@@ -175,7 +174,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             there += count.map_or(0, |count| count.n);
         }
         if there != i64::try_from(used.len()).unwrap_or(i64::MAX) {
-            return Err(Error::Raced("a part was replaced while the upload was completed; complete it again".to_owned()));
+            return Err(Error::Raced(
+                "a part was replaced while the upload was completed; complete it again".to_owned(),
+            ));
         }
         self.drop_parts(&[upload.0], now).await
     }
@@ -213,8 +214,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let rows = self.all::<Row>(sql, [now.0.into(), signed(most).into()]).await?;
         rows.into_iter()
             .map(|row| {
-                let state =
-                    if row.state == RECEIVING { UploadState::Receiving } else { UploadState::Done { indexes: row.indexes } };
+                let state = if row.state == RECEIVING {
+                    UploadState::Receiving
+                } else {
+                    UploadState::Done { indexes: row.indexes }
+                };
                 Ok(Upload { id: UploadId(row.id), object: ObjectId(row.object_id), state })
             })
             .collect()

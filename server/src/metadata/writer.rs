@@ -11,9 +11,7 @@ use super::{
 };
 use crate::domain::{Error, Result};
 use futures::future::BoxFuture;
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 

@@ -38,7 +38,7 @@ impl Services {
         self.metadata.rows().buckets(caller.scope()).await
     }
 
-    /// Removes a bucket and all that it holds; with `only_empty`, refuses when it holds an object.
+    /// Removes a bucket and all that it holds; with `only_empty`, refuses when it holds a package.
     pub(crate) async fn delete_bucket(&self, caller: Caller, id: BucketId, only_empty: bool) -> Result<Removed> {
         caller.may(Right::Write)?;
         let scope = caller.scope();

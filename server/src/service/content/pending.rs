@@ -106,9 +106,8 @@ impl Pending {
 
 impl State {
     async fn keep(&mut self, metadata: &Metadata, named_after: Timestamp) -> Result<()> {
-        let old = |fresh: &Arc<FreshChunk>| {
-            fresh.chunk.shards.first().is_some_and(|shard| shard.key.made_at() < named_after)
-        };
+        let old =
+            |fresh: &Arc<FreshChunk>| fresh.chunk.shards.first().is_some_and(|shard| shard.key.made_at() < named_after);
         if self.fresh.iter().any(old) {
             self.name_all(metadata).await?;
         }

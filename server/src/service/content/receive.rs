@@ -23,7 +23,11 @@ pub(crate) struct Stored {
 pub(crate) enum Received {
     Stored(Stored),
     /// It is being packed with others; the next body can be read meanwhile.
-    Packing { size: u64, sha256: Sha256, packed: oneshot::Receiver<Result<Packed>> },
+    Packing {
+        size: u64,
+        sha256: Sha256,
+        packed: oneshot::Receiver<Result<Packed>>,
+    },
 }
 
 impl Received {

@@ -199,9 +199,9 @@ fn occupied(place: &ObjectPlace) -> Error {
 /// Tells a failure of one item, which the answer lists, from one of the whole request.
 fn item<T>(result: Result<T>) -> Result<Result<T>> {
     match result {
-        Err(
-            error @ (Error::NotFound { .. } | Error::Exists { .. } | Error::Invalid { .. } | Error::Conflict(_)),
-        ) => Ok(Err(error)),
+        Err(error @ (Error::NotFound { .. } | Error::Exists { .. } | Error::Invalid { .. } | Error::Conflict(_))) => {
+            Ok(Err(error))
+        }
         Err(error) => Err(error),
         Ok(value) => Ok(Ok(value)),
     }

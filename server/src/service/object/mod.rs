@@ -30,9 +30,14 @@ impl Services {
     /// noticed by the commit, which cannot put an object into it.
     async fn target(&self, caller: Caller, package: PackageId, affinity: Option<SpaceId>) -> Result<Package> {
         if let Some(id) = affinity.filter(|id| self.spaces.get(*id).is_none()) {
-            return Err(Error::invalid("affinity", format!("user space {id} does not exist; leave it out to let the server choose")));
+            return Err(Error::invalid(
+                "affinity",
+                format!("user space {id} does not exist; leave it out to let the server choose"),
+            ));
         }
-        if caller.scope().is_none() && let Some(package) = self.packages.get(&package) {
+        if caller.scope().is_none()
+            && let Some(package) = self.packages.get(&package)
+        {
             return Ok(package);
         }
         let package = self.metadata.rows().package(caller.scope(), package).await?;

@@ -138,12 +138,25 @@ impl Services {
         let object = rows.object(caller.scope(), id).await?.object;
         let asked = joined(indexes);
         let upload = match rows.upload_to(id).await? {
-            Some(Upload { state: UploadState::Done { indexes }, .. }) if indexes == asked => return Ok(object),
+            // Looked at again: the first look may have been before the completion that this one repeats.
+            Some(Upload { state: UploadState::Done { indexes }, .. }) if indexes == asked => {
+                return Ok(rows.object(caller.scope(), id).await?.object);
+            }
             Some(Upload { state: UploadState::Receiving, id, .. }) => id,
             Some(Upload { state: UploadState::Done { .. }, .. }) | None => return Err(not_uploading(id)),
         };
         let redundancy = rows.package(None, object.package).await?.redundancy;
-        let parts = chosen(indexes, rows.parts(upload).await?)?;
+        let parts = match chosen(indexes, rows.parts(upload).await?) {
+            Ok(parts) => parts,
+            Err(error) => {
+                // Parts go when another request completes the upload; that one must not look like a missing part.
+                let is_same = rows
+                    .upload_to(id)
+                    .await?
+                    .is_some_and(|now| now.id == upload && now.state == UploadState::Receiving);
+                return Err(if is_same { error } else { Error::Raced(format!("object {id} was just completed")) });
+            }
+        };
         let size = parts.iter().map(|part| part.size).sum();
         let hash = self.hash_of(id, &parts, size).await?;
 
@@ -153,16 +166,14 @@ impl Services {
                 layout.insert(rows.part_layout(part).await?);
             }
         }
-        let extents: Vec<_> =
-            parts.iter().filter_map(|part| layouts.get(&part.row)).flatten().copied().collect();
+        let extents: Vec<_> = parts.iter().filter_map(|part| layouts.get(&part.row)).flatten().copied().collect();
         let used: Vec<i64> = layouts.into_keys().collect();
         let expiry = self.rules.multipart.expiry;
         self.metadata
             .write(move |rows| {
                 Box::pin(async move {
                     let now = Timestamp::now();
-                    let done =
-                        rows.replace_content(&object, size, hash, redundancy, &extents, now).await?;
+                    let done = rows.replace_content(&object, size, hash, redundancy, &extents, now).await?;
                     rows.finish_upload(upload, &used, asked, now.plus(expiry), now).await?;
                     Ok(done)
                 })
@@ -247,7 +258,10 @@ impl PartUpload {
     /// Without a target or a file: [`Error::Invalid`]; [`Error::Conflict`] when the upload has ended meanwhile.
     pub(crate) async fn commit(self) -> Result<()> {
         let Some((upload, index)) = self.target else {
-            return Err(Error::invalid("info", "is missing: send a form field `info` with {\"objectID\": …, \"index\": …}"));
+            return Err(Error::invalid(
+                "info",
+                "is missing: send a form field `info` with {\"objectID\": …, \"index\": …}",
+            ));
         };
         let Some(received) = self.received else {
             return Err(Error::invalid("file", "is missing: send the bytes of the part as a form field `file`"));
@@ -285,4 +299,3 @@ fn joined(indexes: &[i64]) -> String {
 fn not_uploading(object: ObjectId) -> Error {
     Error::Conflict(format!("object {object} has no unfinished multipart upload; start one with newMultipartUpload"))
 }
-
