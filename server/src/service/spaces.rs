@@ -37,7 +37,6 @@ pub(crate) async fn open_spaces(metadata: &Metadata, directory: &Path) -> Result
 
 /// The marker goes first, then the row: a crash in between leaves a marker without shards, which is taken over.
 async fn make_embedded(metadata: &Metadata, directory: &Path) -> Result<crate::domain::space::UserSpace> {
-    std::fs::create_dir_all(directory).map_err(Error::internal)?;
     let directory = std::path::absolute(directory).map_err(Error::internal)?;
     let root = directory.to_str().ok_or_else(|| Error::invalid("data", "must be a path of UTF-8"))?.to_owned();
     let mut settings = NewSpace {

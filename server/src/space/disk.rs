@@ -29,6 +29,10 @@ const OPEN_FILES: usize = 256;
 /// The largest read that is tried on the spot, when the file is open already.
 const SMALL_READ: u64 = 256 * 1024;
 
+/// How many folders may be new when a space is set up: its own and, for the embedded one, `spaces` and the data
+/// directory, with the one that names the latter.
+const NEW_FOLDERS: usize = 4;
+
 /// A directory that holds shards. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk {
@@ -41,7 +45,7 @@ impl Disk {
         Self { root: root.into().into(), open: Arc::new(Cache::new(OPEN_FILES)) }
     }
 
-    /// Makes the folders for shards; what is there already stays.
+    /// Makes the directory and the folders for shards; what is there already stays.
     pub(super) async fn prepare(&self) -> Result<(), Fault> {
         let root = Arc::clone(&self.root);
         blocking(move || {
@@ -54,7 +58,11 @@ impl Disk {
                 }
             }
             sync_folder(&shards)?;
-            Ok(sync_folder(&root)?)
+            // The directory may be new, and the ones above it too.
+            for folder in root.ancestors().take(NEW_FOLDERS) {
+                sync_folder(folder)?;
+            }
+            Ok(())
         })
         .await
     }
