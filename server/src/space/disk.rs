@@ -20,7 +20,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
 /// Files kept open for small reads: a pack is read again and again. A quarter of the descriptors that a
 /// process has by default (1024), so that connections do not run out of them.
@@ -28,6 +28,9 @@ const OPEN_FILES: usize = 256;
 
 /// The largest read that is tried on the spot, when the file is open already.
 const SMALL_READ: u64 = 256 * 1024;
+
+/// Bytes of a shard after which they are synced while the writing goes on.
+const SYNC_AHEAD: usize = 16 << 20;
 
 /// How many folders may be new when a space is set up: its own and, for the embedded one, `spaces` and the data
 /// directory, with the one that names the latter.
@@ -71,9 +74,12 @@ impl Disk {
         let place = self.place(key);
         blocking(move || {
             let mut file = create(&place)?;
+            let mut ahead = SyncAhead::default();
             while let Some(block) = blocks.blocking_recv() {
                 write_all_pieces(&mut file, &block.pieces)?;
+                ahead.written(&file, block.pieces.iter().map(Bytes::len).sum())?;
             }
+            ahead.finish()?;
             make_durable(&file, &place)
         })
         .await
@@ -160,6 +166,40 @@ impl Disk {
 
     fn place(&self, key: ShardKey) -> PathBuf {
         self.root.join(path::shard(key))
+    }
+}
+
+/// Syncs what is written of a file while more is being written, so that the disk has work from the start and the
+/// last sync is short.
+#[derive(Default)]
+struct SyncAhead {
+    unsynced: usize,
+    running: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl SyncAhead {
+    /// Notes `bytes` more; starts a sync when enough have come together and none is running.
+    fn written(&mut self, file: &File, bytes: usize) -> Result<(), Fault> {
+        self.unsynced += bytes;
+        if self.unsynced < SYNC_AHEAD || self.running.as_ref().is_some_and(|sync| !sync.is_finished()) {
+            return Ok(());
+        }
+        self.finish()?;
+        self.unsynced = 0;
+        let file = file.try_clone()?;
+        self.running = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        Ok(())
+    }
+
+    /// Waits for the sync that is running. Its failure counts: the system tells of a lost write only once.
+    fn finish(&mut self) -> Result<(), Fault> {
+        match self.running.take() {
+            None => Ok(()),
+            Some(sync) => Handle::current()
+                .block_on(sync)
+                .map_err(|error| Fault::Unavailable(Box::new(error)))?
+                .map_err(Fault::from),
+        }
     }
 }
 
