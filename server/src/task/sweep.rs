@@ -15,9 +15,13 @@ impl Reconcile for Sweep {
     async fn reconcile(&mut self) -> Result<Option<String>> {
         let swept = self.0.sweep().await?;
         let Swept { chunks, bytes, orphans, compacted, postponed } = swept;
-        for (what, count) in
-            [("chunks", chunks), ("bytes", bytes), ("orphans", orphans), ("compacted", compacted), ("postponed", postponed)]
-        {
+        for (what, count) in [
+            ("chunks", chunks),
+            ("bytes", bytes),
+            ("orphans", orphans),
+            ("compacted", compacted),
+            ("postponed", postponed),
+        ] {
             metrics::counter!("holdall_swept_total", "what" => what).increment(count);
         }
         let summary = format!(
