@@ -184,13 +184,13 @@ impl Services {
     /// The hash of the joined parts: that of the content while reading it back is bearable, that of the parts'
     /// digests above.
     async fn hash_of(&self, object: ObjectId, parts: &[Part], size: u64) -> Result<FileHash> {
-        if let [only] = parts {
-            return Ok(FileHash::Full(only.sha256));
-        }
         if size > self.rules.multipart.full_hash_limit {
             let mut hasher = sha2::Sha256::new();
             parts.iter().for_each(|part| hasher.update(part.sha256));
             return Ok(FileHash::Comp(hasher.finalize().into()));
+        }
+        if let [only] = parts {
+            return Ok(FileHash::Full(only.sha256));
         }
         self.hash_content(object, parts).await.map(FileHash::Full)
     }
