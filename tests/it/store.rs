@@ -126,6 +126,29 @@ async fn deleted_bytes_go_and_strangers_stay() {
     assert!(client.read(kept.id).await == fixture::content(9, 500_000));
 }
 
+/// Promise 2: the sweeper removes bytes only when the grace period has passed since the last row went.
+#[tokio::test]
+async fn bytes_outlive_their_rows_by_the_grace_period() {
+    let server = Server::with().set("sweep.interval", "100ms").set("sweep.grace", "1h").start();
+    let client = server.client();
+    let package = client.new_package("b").await;
+    let gone = client.put(package, "gone", fixture::content(1, 500_000)).await;
+    client.put(package, "replaced", fixture::content(2, 500_000)).await;
+    let packed = client.put_all(package, [("small", "one"), ("tiny", "two")]).await;
+    // A write of another server that is not committed yet looks like this.
+    let millis = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    fs::write(server.space().join(format!("shards/ab/{millis:012x}000000000000000000ab")), "not yet").unwrap();
+    let files = inspect::shard_files(&server.space());
+
+    client.delete(&[gone.id, packed[0].id, packed[1].id]).await;
+    client.put(package, "replaced", fixture::content(3, 500_000)).await;
+    two_more_sweeps(&client).await;
+    let there = inspect::shard_files(&server.space());
+    for file in files.keys() {
+        assert!(there.contains_key(file), "{file:?} went before its time");
+    }
+}
+
 /// Promise 7: without its marker, or with somebody else's, the space may be another disk: nothing is deleted.
 #[tokio::test]
 async fn a_space_without_its_marker_is_left_alone() {
@@ -136,7 +159,9 @@ async fn a_space_without_its_marker_is_left_alone() {
     let kept = client.put(package, "kept", "kept").await;
     let marker = server.space().join(".holdall-space");
     let original = fs::read(&marker).unwrap();
-    let files = inspect::shard_files(&server.space());
+    // A shard that no row names, made in 1970: the first thing to go, if anything may.
+    let orphan = server.space().join("shards/ab/000000000000000000000000000000ab");
+    let mut files = inspect::shard_files(&server.space());
 
     for (round, impostor) in [None, Some(original.iter().rev().copied().collect::<Vec<u8>>())].into_iter().enumerate() {
         match &impostor {
@@ -151,9 +176,12 @@ async fn a_space_without_its_marker_is_left_alone() {
         })
         .await;
         if round == 0 {
+            fs::write(&orphan, "nobody's").unwrap();
+            files = inspect::shard_files(&server.space());
             client.delete(&[object.id]).await;
         }
         two_more_sweeps(&client).await;
+        assert!(orphan.exists(), "an orphan went from a space without its marker");
         assert_eq!(inspect::shard_files(&server.space()), files, "nothing is deleted");
         // Neither may a write go where the bytes might not stay.
         let form = Form::new().info(json!({"packageID": package})).file("new", "x");
