@@ -12,9 +12,10 @@ use crate::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
     fmt,
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io::{self, Write},
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -129,7 +130,11 @@ pub(crate) async fn open_metadata(config: &Config) -> Result<Metadata, Failure> 
 }
 
 fn make_data_directory(config: &Config) -> Result<(), Failure> {
-    std::fs::create_dir_all(&config.data)
+    // What lies in it is readable only by the user who runs the server.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data)
         .map_err(|error| format!("cannot make the data directory {}: {error}", config.data.display()).into())
 }
 

@@ -168,7 +168,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                 ]
             })
             .await
-            .map_err(|error| package_gone(error, objects))?;
+            .map_err(|error| put_refused(error, objects))?;
         Ok(put.into_iter().map(|row| ((row.package_id, row.path.clone()), row)).collect())
     }
 
@@ -398,12 +398,12 @@ fn taken(error: Error, place: &ObjectPlace) -> Error {
     }
 }
 
-fn package_gone(error: Error, objects: &[NewObject]) -> Error {
-    match (violation(&error), objects.first()) {
-        (Some(SqlErr::ForeignKeyConstraintViolation(_)), Some(object)) => {
-            Error::not_found("package", object.place.package)
-        }
-        _ => error,
+/// What a refused put means. Of several objects the first is named: a put of several packages is tried again
+/// package by package.
+fn put_refused(error: Error, objects: &[NewObject]) -> Error {
+    match objects.first() {
+        Some(object) => taken(error, &object.place),
+        None => error,
     }
 }
 

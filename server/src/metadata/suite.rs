@@ -235,7 +235,8 @@ async fn a_failed_job_undoes_itself_and_nobody_else(fixture: Fixture) {
 
 async fn puts_that_are_joined_keep_their_own_fate(fixture: Fixture) {
     let home = fixture.home().await;
-    let gone = Package { id: crate::domain::id::PackageId(4711), ..home.clone() };
+    let name = PackageName::new("name", "gone").unwrap();
+    let gone = Package { id: crate::domain::id::PackageId(4711), name, ..home.clone() };
     let puts = (0..60).map(|n| {
         let package = if n % 7 == 3 { &gone } else { &home };
         // Every fifth goes to one path: those must not be joined with each other.

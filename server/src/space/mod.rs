@@ -1,6 +1,6 @@
 //! User spaces: the only user of file systems and clouds for stored bytes.
 //!
-//! A [`Space`] has a [`ShardStore`], which writes shards once and reads them back, and a marker object, without
+//! A [`Space`] has a shard store, which writes shards once and reads them back, and a marker object, without
 //! which the space counts as offline: an absent space is not an empty space.
 
 mod disk;

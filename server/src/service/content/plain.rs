@@ -38,7 +38,7 @@ struct OpenChunk {
 struct Writer {
     space: Arc<Space>,
     blocks: mpsc::Sender<Arc<Block>>,
-    written: JoinHandle<Result<(), Fault>>,
+    written: Written,
 }
 
 /// A chunk whose last block is on its way.
@@ -46,8 +46,11 @@ struct ClosedChunk {
     fresh: FreshChunk,
     size: u64,
     digests: oneshot::Receiver<BlockDigests>,
-    written: Vec<(Arc<Space>, JoinHandle<Result<(), Fault>>)>,
+    written: Vec<(Arc<Space>, Written)>,
 }
+
+/// A shard that is being written, or made durable.
+type Written = JoinHandle<Result<(), Fault>>;
 
 impl ContentStore {
     /// Stores `first` and what follows it in `rest` as chunks of their own.
