@@ -11,7 +11,10 @@ use super::{
 };
 use crate::domain::{Error, Result};
 use futures::future::BoxFuture;
-use sea_orm::{DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -137,7 +140,7 @@ async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) {
 
 async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<()> {
     let alone = jobs.len() == 1;
-    let mut transaction = match begin(connection).await {
+    let transaction = match begin(connection).await {
         Ok(transaction) => transaction,
         Err(error) => {
             give_up(jobs, &error);
@@ -146,7 +149,7 @@ async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &m
     };
     let mut jobs = jobs.into_iter();
     while let Some(job) = jobs.next() {
-        let end = match run_one(&mut transaction, job, alone).await {
+        let end = match run_one(&transaction, job, alone).await {
             Ok(one) => {
                 let end = one.end;
                 ran.push(one);
@@ -178,17 +181,18 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
     connection.begin_with_options(options).await.map_err(translate)
 }
 
-/// Runs one job, in a savepoint unless it has the transaction for itself.
-async fn run_one(transaction: &mut DatabaseTransaction, job: Job, alone: bool) -> Result<Ran> {
+/// Runs one job, behind a savepoint unless it has the transaction for itself.
+///
+/// Savepoints are left standing: the commit ends them all, and a statement less per job is a hand-over less to the
+/// database's thread. A later one of the same name hides the earlier, so each job undoes only itself.
+async fn run_one(transaction: &DatabaseTransaction, job: Job, alone: bool) -> Result<Ran> {
     if alone {
         return Ok(job(Rows { db: transaction }).await);
     }
-    let savepoint = transaction.begin().await.map_err(translate)?;
-    let one = job(Rows { db: &savepoint }).await;
-    match one.end {
-        End::Keep => savepoint.commit().await.map_err(translate)?,
-        End::Undo => savepoint.rollback().await.map_err(translate)?,
-        End::Trouble => {}
+    transaction.execute_unprepared("SAVEPOINT job").await.map_err(translate)?;
+    let one = job(Rows { db: transaction }).await;
+    if one.end == End::Undo {
+        transaction.execute_unprepared("ROLLBACK TO job").await.map_err(translate)?;
     }
     Ok(one)
 }

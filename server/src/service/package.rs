@@ -27,7 +27,10 @@ impl Services {
         self.metadata
             .write(move |rows| {
                 Box::pin(async move {
-                    rows.bucket(scope, bucket).await?;
+                    // Whether there is such a bucket at all, the insert finds out.
+                    if scope.is_some() {
+                        rows.bucket(scope, bucket).await?;
+                    }
                     rows.insert_package(bucket, &name, redundancy, Timestamp::now()).await
                 })
             })
