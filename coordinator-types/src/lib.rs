@@ -21,3 +21,4 @@ pub mod multipart;
 pub mod object;
 pub mod package;
 pub mod redundancy;
+pub mod space;

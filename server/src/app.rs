@@ -5,9 +5,9 @@ use crate::{
     credentials,
     http::{self, DoorSettings},
     metadata::Metadata,
-    service::{Rules, Services, open_spaces},
-    space::{Space, Spaces},
-    task::{drive, expire_uploads::ExpireUploads, keep_uploads::KeepUploads, sweep::Sweep},
+    seal::Seal,
+    service::{Rules, Services, check_spaces, open_spaces},
+    task::{drive, expire_uploads::ExpireUploads, keep_uploads::KeepUploads, sweep::Sweep, watch_spaces::WatchSpaces},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -27,6 +27,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// How long the tasks get, behind the requests, to end the step they are at.
 const TASK_GRACE: Duration = Duration::from_secs(5);
 
+/// How often spaces that are away, and what other servers have changed, are looked at.
+const WATCH: Duration = Duration::from_secs(5);
+
 /// Runs the server until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(), Failure> {
     let started = Instant::now();
@@ -35,9 +38,11 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let _lock = lock_data(&config)?;
     let metadata = open_metadata(&config).await?;
     let admin = credentials::ensure(&config, &metadata).await?;
-    let spaces = open_spaces(&metadata, &embedded_space(&config)).await?;
-    let rules = Rules { multipart: config.multipart.clone(), sweep: config.sweep.clone() };
-    let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules);
+    let seal = Seal::open(&config.data)?;
+    let spaces = open_spaces(&metadata, &seal, &embedded_space(&config)).await?;
+    let rules =
+        Rules { multipart: config.multipart.clone(), sweep: config.sweep.clone(), spaces: config.spaces.clone() };
+    let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
 
     let settings = door_settings(&config, admin.token.expose().to_owned());
     let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
@@ -107,11 +112,8 @@ pub(crate) async fn check(config: &Config) -> Result<Report, Failure> {
             if registered.is_empty() {
                 report.push(("user space `local` (made by the first start)".to_owned(), Ok(())));
             }
-            let spaces = Spaces::default();
-            for settings in registered {
-                let space = spaces.insert(Space::open(settings)?);
-                let found = space.look().await.map_err(|error| error.to_string());
-                report.push((format!("user space `{}`", space.settings.name), found));
+            for (name, found) in check_spaces(&Seal::open(&config.data), registered).await {
+                report.push((format!("user space `{name}`"), found));
             }
             metadata.close().await;
         }
@@ -174,6 +176,7 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     let mut tasks = JoinSet::new();
     tasks.spawn(drive(Sweep(services.clone()), config.sweep.interval, stop.clone()));
     tasks.spawn(drive(ExpireUploads(services.clone()), config.sweep.interval, stop.clone()));
+    tasks.spawn(drive(WatchSpaces { services: services.clone(), runs: 0 }, WATCH, stop.clone()));
     // Four times within the grace period, so that one that fails is no harm.
     tasks.spawn(drive(KeepUploads(services.clone()), config.sweep.grace / 4, stop.clone()));
     tasks

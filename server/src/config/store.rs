@@ -27,13 +27,16 @@ pub(crate) struct StoreConfig {
     /// Memory for blocks in flight, over all uploads.
     #[serde(deserialize_with = "text::size")]
     pub(crate) upload_memory: u64,
+    /// Memory that writers to clouds hold beside those blocks, over all uploads.
+    #[serde(deserialize_with = "text::size")]
+    pub(crate) cloud_memory: u64,
     /// Blocks that a download reads ahead of its client.
     pub(crate) read_ahead: usize,
 }
 
 impl StoreConfig {
     pub(super) fn validate(&self, problems: &mut Problems<'_>) {
-        let Self { chunk_size, pack_limit, pack_size, pack_memory, upload_memory, read_ahead } = self;
+        let Self { chunk_size, pack_limit, pack_size, pack_memory, upload_memory, cloud_memory, read_ahead } = self;
         problems.sized("store.chunk_size", *chunk_size, MIB..=GIB);
         // A shard carries one checksum per block of 1 MiB: chunks of whole blocks keep every cut on a block's border.
         if !chunk_size.is_multiple_of(MIB) {
@@ -53,6 +56,8 @@ impl StoreConfig {
             problems.refuse("store.pack_memory", "must hold at least one pack: raise it to `store.pack_size` or more");
         }
         problems.sized("store.upload_memory", *upload_memory, 4 * MIB..=1024 * GIB);
+        // One writer holds 20 MiB.
+        problems.sized("store.cloud_memory", *cloud_memory, 20 * MIB..=1024 * GIB);
         problems.within("store.read_ahead", *read_ahead, 1..=1024);
     }
 }
@@ -64,7 +69,6 @@ pub(crate) struct SpacesConfig {
     /// Directories below which `Local` spaces may lie.
     pub(crate) local_roots: Vec<PathBuf>,
     /// Whether `Memory` spaces may be made.
-    #[expect(dead_code, reason = "user spaces of other types than the embedded one come in a later version")]
     pub(crate) memory: bool,
 }
 

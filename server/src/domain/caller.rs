@@ -13,10 +13,6 @@ pub(crate) enum Caller {
     /// A read-only token: sees everything, changes nothing.
     Reader,
     /// A credential: sees and changes what it owns.
-    #[expect(
-        dead_code,
-        reason = "credentials enter by signature, which no door understands yet; queries are scoped already"
-    )]
     Owner(CredentialId),
 }
 
@@ -35,6 +31,24 @@ impl Caller {
                 Err(Error::Forbidden("this token is read-only; use one with the role `admin`".to_owned()))
             }
             (Self::Admin | Self::Owner(_), Right::Write) | (_, Right::Read) => Ok(()),
+        }
+    }
+
+    /// Whether the caller runs this server: only then may it say where bytes lie, and reach files of spaces. The first
+    /// credential is the operator's own.
+    pub(crate) fn may_operate(self) -> Result<()> {
+        match self {
+            Self::Admin | Self::Owner(FIRST_CREDENTIAL) => Ok(()),
+            Self::Reader => self.may(Right::Write),
+            Self::Owner(_) => Err(Error::Forbidden("user spaces belong to the operator of this server".to_owned())),
+        }
+    }
+
+    /// Whether the caller may see which spaces there are.
+    pub(crate) fn may_see_spaces(self) -> Result<()> {
+        match self {
+            Self::Reader => Ok(()),
+            other => other.may_operate(),
         }
     }
 

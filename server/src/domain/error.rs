@@ -53,6 +53,13 @@ pub(crate) enum Error {
         #[source]
         source: Option<Source>,
     },
+    /// What was said of a storage does not open it, or does not let us do what we must.
+    #[error("the storage cannot be used: {reason}")]
+    SpaceUnusable {
+        reason: String,
+        #[source]
+        source: Source,
+    },
     /// The bytes read are not the bytes written, and no other copy is left.
     #[error("the stored bytes of object {0} are damaged or missing: nothing was returned instead of wrong data")]
     Damaged(ObjectId),

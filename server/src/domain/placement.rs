@@ -1,6 +1,6 @@
 //! Which spaces receive the shards of a chunk: a pure function of policy, preference and health.
 
-use super::{Error, Result, id::SpaceId, redundancy::Redundancy};
+use super::{Error, Result, id::SpaceId};
 
 /// What placement knows of one space.
 #[derive(Debug, Clone)]
@@ -8,6 +8,8 @@ pub(crate) struct Candidate {
     pub(crate) id: SpaceId,
     pub(crate) name: String,
     pub(crate) standing: Standing,
+    /// Whether a write has failed there a moment ago: it comes last.
+    pub(crate) shaky: bool,
 }
 
 /// Whether a space can take shards now.
@@ -20,19 +22,16 @@ pub(crate) enum Standing {
     Offline,
 }
 
-/// Chooses as many different healthy spaces as `policy` needs, `affinity` first, then by id.
+/// Chooses `needed` different healthy spaces: `affinity` first, then by id, those that just failed a write last.
 ///
 /// # Errors
 /// [`Error::NoRoom`] when full spaces are the reason that there are too few,
 /// [`Error::TooFewSpaces`] otherwise; both say how many are needed and how each space stands.
-pub(crate) fn place(policy: Redundancy, affinity: Option<SpaceId>, spaces: &[Candidate]) -> Result<Vec<SpaceId>> {
-    let needed = policy.spaces();
-    let mut healthy: Vec<SpaceId> =
-        spaces.iter().filter(|space| space.standing == Standing::Healthy).map(|space| space.id).collect();
-    healthy.sort_unstable_by_key(|id| (Some(*id) != affinity, *id));
+pub(crate) fn place(needed: usize, affinity: Option<SpaceId>, spaces: &[Candidate]) -> Result<Vec<SpaceId>> {
+    let mut healthy: Vec<&Candidate> = spaces.iter().filter(|space| space.standing == Standing::Healthy).collect();
+    healthy.sort_unstable_by_key(|space| (space.shaky, Some(space.id) != affinity, space.id));
     if healthy.len() >= needed {
-        healthy.truncate(needed);
-        return Ok(healthy);
+        return Ok(healthy.into_iter().take(needed).map(|space| space.id).collect());
     }
     let names = |standing| {
         let names: Vec<&str> =
@@ -58,29 +57,36 @@ mod tests {
     use super::*;
 
     fn space(id: i64, standing: Standing) -> Candidate {
-        Candidate { id: SpaceId(id), name: format!("s{id}"), standing }
+        Candidate { id: SpaceId(id), name: format!("s{id}"), standing, shaky: false }
     }
 
     #[test]
     fn the_preferred_space_comes_first_when_it_is_healthy() {
         let spaces = [space(1, Standing::Healthy), space(2, Standing::Healthy), space(3, Standing::Offline)];
-        assert_eq!(place(Redundancy::None, Some(SpaceId(2)), &spaces).unwrap(), [SpaceId(2)]);
-        assert_eq!(place(Redundancy::None, Some(SpaceId(3)), &spaces).unwrap(), [SpaceId(1)]);
+        assert_eq!(place(1, Some(SpaceId(2)), &spaces).unwrap(), [SpaceId(2)]);
+        assert_eq!(place(1, Some(SpaceId(3)), &spaces).unwrap(), [SpaceId(1)]);
     }
 
     #[test]
     fn copies_never_share_a_space_and_too_few_spaces_are_refused() {
         let spaces = [space(1, Standing::Healthy), space(2, Standing::Healthy)];
-        let two = Redundancy::Rep { count: 2 };
-        assert_eq!(place(two, None, &spaces).unwrap(), [SpaceId(1), SpaceId(2)]);
-        let error = place(Redundancy::Rep { count: 3 }, None, &spaces).unwrap_err();
+        assert_eq!(place(2, None, &spaces).unwrap(), [SpaceId(1), SpaceId(2)]);
+        let error = place(3, None, &spaces).unwrap_err();
         assert!(matches!(&error, Error::TooFewSpaces(text) if text.contains("needs 3")), "{error}");
+    }
+
+    #[test]
+    fn a_space_that_failed_a_moment_ago_comes_last() {
+        let mut spaces = [space(1, Standing::Healthy), space(2, Standing::Healthy)];
+        spaces[0].shaky = true;
+        assert_eq!(place(1, Some(SpaceId(1)), &spaces).unwrap(), [SpaceId(2)]);
+        assert_eq!(place(2, None, &spaces).unwrap(), [SpaceId(2), SpaceId(1)]);
     }
 
     #[test]
     fn a_full_space_is_named() {
         let spaces = [space(1, Standing::Full), space(2, Standing::Offline)];
-        let error = place(Redundancy::None, None, &spaces).unwrap_err();
+        let error = place(1, None, &spaces).unwrap_err();
         assert!(matches!(&error, Error::NoRoom(text) if text.contains("full: s1") && text.contains("offline: s2")));
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::{
     shard::{Codec, NewChunk, ShardKey},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use std::collections::HashSet;
 
 /// A chunk that lost a reference a while ago.
@@ -164,8 +164,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn dead_chunks(&self, cutoff: Timestamp, after: ChunkId, most: u64) -> Result<Vec<DeadChunk>> {
         let sql = "SELECT id, size, codec, redundancy FROM chunk WHERE dead_at IS NOT NULL AND dead_at < $1
                    AND id > $2 ORDER BY id LIMIT $3";
-        let rows = self.all::<DeadRow>(sql, [cutoff.0.into(), after.0.into(), signed(most).into()]).await?;
-        rows.into_iter()
+        self.dead_rows(sql, [cutoff.0.into(), after.0.into(), signed(most).into()]).await
+    }
+
+    /// The chunks that a query answers.
+    pub(super) async fn dead_rows(&self, sql: &'static str, values: [Value; 3]) -> Result<Vec<DeadChunk>> {
+        self.all::<DeadRow>(sql, values)
+            .await?
+            .into_iter()
             .map(|row| {
                 Ok(DeadChunk {
                     id: ChunkId(row.id),

@@ -34,7 +34,7 @@ impl Row {
 }
 
 const SELECT: &str = "SELECT p.id, p.bucket_id, p.name, p.redundancy, p.created_at
-                      FROM package p JOIN bucket b ON b.id = p.bucket_id";
+                      FROM package p JOIN bucket b ON b.id = p.bucket_id AND p.import IS NULL";
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors

@@ -3,13 +3,18 @@
 mod access;
 mod bucket;
 mod content;
+mod export;
+mod import;
 mod object;
 mod package;
 mod readiness;
+mod space;
 mod spaces;
 mod sweep;
+mod transfer;
 
 pub(crate) use content::ContentStream;
+pub(crate) use import::Import;
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},
     get::{Content, OpenObject},
@@ -17,20 +22,22 @@ pub(crate) use object::{
     multipart::PartUpload,
     put::Upload,
 };
-pub(crate) use spaces::open_spaces;
+pub(crate) use space::{ChangeSpace, RegisterSpace, Sent, SpaceView};
+pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
 
 use crate::{
-    config::{MultipartConfig, StoreConfig, SweepConfig},
+    config::{MultipartConfig, SpacesConfig, StoreConfig, SweepConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
+    seal::Seal,
     space::Spaces,
 };
 use bytes::Bytes;
 use content::ContentStore;
 use futures::Stream;
 use quick_cache::sync::Cache;
-use std::{pin::Pin, sync::Arc};
+use std::{path::Path, pin::Pin, sync::Arc};
 
 /// A request body, or one file of it.
 pub(crate) type Body<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes>> + Send + 'a)>;
@@ -42,6 +49,9 @@ pub(crate) struct Services {
     spaces: Spaces,
     content: ContentStore,
     rules: Arc<Rules>,
+    /// Opens and closes the credentials of spaces.
+    seal: Arc<Seal>,
+    imports: import::Imports,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
 }
@@ -53,11 +63,28 @@ const PACKAGES: usize = 1024;
 pub(crate) struct Rules {
     pub(crate) multipart: MultipartConfig,
     pub(crate) sweep: SweepConfig,
+    pub(crate) spaces: SpacesConfig,
 }
 
 impl Services {
-    pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules) -> Self {
-        let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace);
-        Self { metadata, spaces, content, rules: Arc::new(rules), packages: Arc::new(Cache::new(PACKAGES)) }
+    /// `spool` is a directory for files that live as long as an upload.
+    pub(crate) fn new(
+        metadata: Metadata,
+        spaces: Spaces,
+        store: StoreConfig,
+        rules: Rules,
+        seal: Seal,
+        spool: &Path,
+    ) -> Self {
+        let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace, spool);
+        Self {
+            metadata,
+            spaces,
+            content,
+            rules: Arc::new(rules),
+            seal: Arc::new(seal),
+            imports: import::Imports::default(),
+            packages: Arc::new(Cache::new(PACKAGES)),
+        }
     }
 }

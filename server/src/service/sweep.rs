@@ -9,7 +9,7 @@
 use super::Services;
 use crate::{
     domain::{
-        Result,
+        Error, Result,
         id::ChunkId,
         object::Extent,
         redundancy::Redundancy,
@@ -29,6 +29,9 @@ const BATCH: u64 = 256;
 
 /// Shards that are deleted at once.
 const DELETES: usize = 8;
+
+/// Orphans that are deleted by one request, where a storage can. S3 takes 1000 at the most.
+const DELETED_TOGETHER: usize = 500;
 
 /// What a run of the sweeper did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,14 +66,14 @@ impl Services {
         Ok(swept)
     }
 
-    /// Gives up the uploads whose deadline has passed. Answers how many were unfinished.
+    /// Gives up the uploads whose deadline has passed, and imports that were left. Answers how many were unfinished.
     pub(crate) async fn expire_uploads(&self) -> Result<u64> {
         let mut expired = 0;
         loop {
             let now = Timestamp::now();
             let uploads = self.metadata.rows().expired_uploads(now, BATCH).await?;
             if uploads.is_empty() {
-                return Ok(expired);
+                return Ok(expired + self.expire_imports(now.minus(self.rules.multipart.expiry)).await?);
             }
             expired += uploads.iter().filter(|upload| upload.state == UploadState::Receiving).count() as u64;
             self.metadata
@@ -113,6 +116,58 @@ impl Services {
             self.remove(dead, cutoff, swept).await?;
         }
         self.compact(sparse, swept).await
+    }
+
+    /// Removes what is left in a space that nobody points to. While the space is away, the rows go alone.
+    pub(super) async fn empty_space(&self, space: &Arc<Space>) -> Result<()> {
+        let is_there = space.look().await.is_ok();
+        let mut last = ChunkId(0);
+        loop {
+            let chunks = self.metadata.rows().chunks_in_space(space.settings.id, last, BATCH).await?;
+            let Some(end) = chunks.last() else { return Ok(()) };
+            last = end.id;
+            let ids: Vec<ChunkId> = chunks.iter().map(|chunk| chunk.id).collect();
+            let (claimed, count) = (self.claim_all(ids.clone()).await?, ids.len());
+            if claimed.len() < count {
+                return Err(Error::Conflict(format!(
+                    "user space `{}` got new content while it was being deleted; look at it again",
+                    space.settings.name
+                )));
+            }
+            for id in claimed {
+                let places = self.metadata.rows().shard_places(id).await?;
+                for (at, key) in places {
+                    let here =
+                        if at == space.settings.id { is_there.then(|| Arc::clone(space)) } else { self.spaces.get(at) };
+                    if let Some(there) = here
+                        && let Err(fault) = there.store.delete(&[key]).await
+                    {
+                        tracing::warn!(space = %there.settings.name, %key, %fault, "a dead shard is left behind");
+                    }
+                }
+                self.metadata.write(move |rows| Box::pin(async move { rows.delete_chunk(id).await })).await?;
+            }
+        }
+    }
+
+    /// Claims those of `ids` that nobody points to, whatever their countdown says.
+    async fn claim_all(&self, ids: Vec<ChunkId>) -> Result<Vec<ChunkId>> {
+        let far = Timestamp(i64::MAX);
+        self.metadata
+            .write(move |rows| {
+                Box::pin(async move {
+                    let now = Timestamp::now();
+                    let mut claimed = Vec::with_capacity(ids.len());
+                    for id in ids {
+                        rows.restart_countdown(id, now).await?;
+                        if rows.claim_chunk(id, far).await? {
+                            claimed.push(id);
+                        }
+                    }
+                    Ok(claimed)
+                })
+            })
+            .await
     }
 
     /// Claims chunks, removes their bytes, and then their rows.
@@ -271,12 +326,13 @@ impl Services {
                 .filter(|key| key.made_at() < cutoff && !self.content.in_flight().contains(*key))
                 .collect();
             let known = self.metadata.rows().known_shards(space.settings.id, &old).await?;
-            for key in old.into_iter().filter(|key| !known.contains(key)) {
-                match space.store.delete(key).await {
-                    Ok(()) => swept.orphans += 1,
+            let orphans: Vec<ShardKey> = old.into_iter().filter(|key| !known.contains(key)).collect();
+            for some in orphans.chunks(DELETED_TOGETHER) {
+                match space.store.delete(some).await {
+                    Ok(()) => swept.orphans += some.len() as u64,
                     Err(fault) => {
-                        tracing::warn!(space = %space.settings.name, %key, %fault, "an orphan could not be removed");
-                        swept.postponed += 1;
+                        tracing::warn!(space = %space.settings.name, %fault, "orphans could not be removed");
+                        swept.postponed += some.len() as u64;
                     }
                 }
             }
@@ -288,7 +344,7 @@ impl Services {
 /// Whether all of them are gone.
 async fn delete_shards(shards: &[(Arc<Space>, ShardKey)]) -> bool {
     for (space, key) in shards {
-        if let Err(fault) = space.store.delete(*key).await {
+        if let Err(fault) = space.store.delete(&[*key]).await {
             tracing::warn!(space = %space.settings.name, %key, %fault, "a dead shard could not be removed");
             return false;
         }

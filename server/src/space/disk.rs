@@ -128,12 +128,7 @@ impl Disk {
 
     pub(super) async fn delete(&self, key: ShardKey) -> Result<(), Fault> {
         self.open.remove(&key);
-        let place = self.place(key);
-        blocking(move || match fs::remove_file(&place) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
-        })
-        .await
+        self.remove_file(&path::shard(key)).await
     }
 
     pub(super) async fn list_folder(&self, folder: u8) -> Result<Vec<Listed>, Fault> {
@@ -162,6 +157,27 @@ impl Disk {
             make_durable(&file, &place)
         })
         .await
+    }
+
+    /// Removes a small file of the space; one that is not there is fine.
+    pub(super) async fn remove_file(&self, name: &str) -> Result<(), Fault> {
+        let place = self.root.join(name);
+        blocking(move || match fs::remove_file(&place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// The directory.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Bytes that the file system has left for this process.
+    pub(super) fn free(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(&*self.root).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     fn place(&self, key: ShardKey) -> PathBuf {
@@ -234,7 +250,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Writes all pieces with as few system calls as the kernel allows (1024 slices each, `UIO_MAXIOV`).
-fn write_all_pieces(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+pub(super) fn write_all_pieces(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
     for some in pieces.chunks(1024) {
         let mut slices: Vec<IoSlice<'_>> = some.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut rest = slices.as_mut_slice();
@@ -252,6 +268,8 @@ fn write_all_pieces(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.map_err(|error| Fault::Unavailable(Box::new(error)))?
 }

@@ -1,10 +1,8 @@
 //! The shard store: bytes written once under a fresh key, durable before it says so, checked on every read.
 
-use super::{Fault, disk::Disk, path};
+use super::{Fault, cloud::Cloud, disk::Disk};
 use crate::domain::shard::ShardKey;
 use bytes::Bytes;
-use futures::TryStreamExt;
-use opendal::Operator;
 use std::{ops::Range, sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -34,10 +32,31 @@ pub(crate) enum ShardStore {
     /// make needless.
     Disk(Disk),
     /// Everything else.
-    Cloud(Operator),
+    Cloud(Cloud),
 }
 
 impl ShardStore {
+    /// The memory that the writer of one shard needs beside the blocks it is given.
+    pub(crate) fn writer_memory(&self) -> u64 {
+        match self {
+            Self::Disk(_) => 0,
+            Self::Cloud(_) => super::cloud::WRITER_MEMORY,
+        }
+    }
+
+    /// What the disk below it has left, where it is a disk.
+    pub(super) fn free_on_disk(&self) -> Option<u64> {
+        match self {
+            Self::Disk(disk) => disk.free(),
+            Self::Cloud(_) => None,
+        }
+    }
+
+    /// Whether it is reached over a network, where a write may fail for reasons of its own.
+    pub(crate) fn is_remote(&self) -> bool {
+        matches!(self, Self::Cloud(_))
+    }
+
     /// Writes the blocks that arrive as one shard; ends when the channel is closed.
     ///
     /// After `Ok` the shard is on stable storage. After an error, or when the future is dropped, there may
@@ -46,7 +65,7 @@ impl ShardStore {
         let started = Instant::now();
         let written = match self {
             Self::Disk(disk) => disk.write(key, blocks).await,
-            Self::Cloud(operator) => write_to_cloud(operator, key, blocks).await,
+            Self::Cloud(cloud) => cloud.write(&cloud.shard(key), blocks, None, None).await,
         };
         metrics::histogram!("holdall_store_seconds", "operation" => "write").record(started.elapsed());
         written
@@ -57,9 +76,7 @@ impl ShardStore {
         let started = Instant::now();
         let written = match self {
             Self::Disk(disk) => disk.write_whole(key, pieces).await,
-            Self::Cloud(operator) => {
-                operator.write(&path::shard(key), buffer_of(pieces)).await.map(|_| ()).map_err(Fault::from)
-            }
+            Self::Cloud(cloud) => cloud.write_whole(&cloud.shard(key), pieces).await,
         };
         metrics::histogram!("holdall_store_seconds", "operation" => "write").record(started.elapsed());
         written
@@ -83,20 +100,22 @@ impl ShardStore {
         };
         let read = match self {
             Self::Disk(disk) => disk.read(key, range, checked).await,
-            Self::Cloud(operator) => {
-                let buffer = operator.read_with(&path::shard(key)).range(range).await?;
-                checked(buffer.to_bytes())
-            }
+            Self::Cloud(cloud) => checked(cloud.read(&cloud.shard(key), range).await?),
         };
         metrics::histogram!("holdall_store_seconds", "operation" => "read").record(started.elapsed());
         read
     }
 
-    /// Removes a shard; one that is not there is fine.
-    pub(crate) async fn delete(&self, key: ShardKey) -> Result<(), Fault> {
+    /// Removes shards; one that is not there is fine.
+    pub(crate) async fn delete(&self, keys: &[ShardKey]) -> Result<(), Fault> {
         match self {
-            Self::Disk(disk) => disk.delete(key).await,
-            Self::Cloud(operator) => operator.delete(&path::shard(key)).await.map_err(Fault::from),
+            Self::Disk(disk) => {
+                for key in keys {
+                    disk.delete(*key).await?;
+                }
+                Ok(())
+            }
+            Self::Cloud(cloud) => cloud.delete(keys.iter().map(|key| cloud.shard(*key)).collect()).await,
         }
     }
 
@@ -104,12 +123,7 @@ impl ShardStore {
     pub(crate) async fn list_folder(&self, folder: u8) -> Result<Vec<Listed>, Fault> {
         match self {
             Self::Disk(disk) => disk.list_folder(folder).await,
-            Self::Cloud(operator) => {
-                let lister = operator.lister(&path::shard_folder(folder)).await?;
-                let entries: Vec<_> = lister.try_collect().await?;
-                let files = entries.iter().filter(|entry| entry.metadata().is_file());
-                Ok(files.map(|entry| listed(entry.name(), folder)).collect())
-            }
+            Self::Cloud(cloud) => cloud.list_shards(folder).await,
         }
     }
 }
@@ -120,33 +134,4 @@ pub(super) fn listed(name: &str, folder: u8) -> Listed {
         Some(key) if key.folder() == folder => Listed::Shard(key),
         _ => Listed::Unknown(name.to_owned()),
     }
-}
-
-/// opendal's buffer never ends when one of its pieces is empty.
-fn buffer_of(mut pieces: Vec<Bytes>) -> opendal::Buffer {
-    pieces.retain(|piece| !piece.is_empty());
-    opendal::Buffer::from(pieces)
-}
-
-async fn write_to_cloud(
-    operator: &Operator,
-    key: ShardKey,
-    mut blocks: mpsc::Receiver<Arc<Block>>,
-) -> Result<(), Fault> {
-    let mut writer = operator.writer(&path::shard(key)).await?;
-    let mut outcome = Ok(());
-    while let Some(block) = blocks.recv().await {
-        outcome = writer.write(buffer_of(block.pieces.clone())).await;
-        if outcome.is_err() {
-            break;
-        }
-    }
-    if let Err(error) = outcome {
-        // An unfinished multipart upload would stay behind, and be paid for.
-        if let Err(error) = writer.abort().await {
-            tracing::warn!(%error, %key, "an unfinished write to a space could not be taken back");
-        }
-        return Err(error.into());
-    }
-    writer.close().await.map(|_| ()).map_err(Fault::from)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod expire_uploads;
 pub(crate) mod keep_uploads;
 pub(crate) mod sweep;
+pub(crate) mod watch_spaces;
 
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;

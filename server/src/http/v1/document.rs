@@ -35,6 +35,7 @@ use utoipa::{
         (name = "bucket", description = "Names for sets of packages."),
         (name = "package", description = "Named sets of objects, each with one policy for how its objects are kept."),
         (name = "object", description = "Bytes at a path of a package."),
+        (name = "userSpace", description = "Storage that you already have: where the bytes of objects lie, and what is imported and exported."),
         (name = "multipart", description = "Large objects, sent part by part: start, send parts in any order, complete.")
     ),
     components(schemas(Failure, Code)),
@@ -172,6 +173,11 @@ failures! {
     Damage {
         502 "OperationFailed" "The stored bytes are damaged or missing, and no other copy is left."
             "the stored bytes of object 617 are damaged or missing: nothing was returned instead of wrong data";
+    }
+    /// Of calls that try a storage.
+    Unusable {
+        502 "OperationFailed" "The storage cannot be used as described; the message names the step that failed. Nothing was changed."
+            "the storage cannot be used: the step `write` failed: access is denied: check the credential and its rights";
     }
     /// Of downloads.
     Unmet {

@@ -52,7 +52,7 @@ pub(super) fn classify(error: &Error) -> (StatusCode, Code) {
         Error::TooFewSpaces(_) | Error::SpaceUnavailable { .. } | Error::DatabaseUnavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, Code::OperationFailed)
         }
-        Error::Damaged(_) => (StatusCode::BAD_GATEWAY, Code::OperationFailed),
+        Error::Damaged(_) | Error::SpaceUnusable { .. } => (StatusCode::BAD_GATEWAY, Code::OperationFailed),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::OperationFailed),
     }
 }
@@ -64,7 +64,10 @@ pub(super) fn log_cause(error: &Error) {
         Error::Internal(_) | Error::Damaged(_) | Error::DatabaseFull(_) | Error::NoRoom(_) => {
             tracing::error!(cause = %causes(error), "a request failed: {error}");
         }
-        Error::DatabaseUnavailable(_) | Error::SpaceUnavailable { .. } | Error::TooFewSpaces(_) => {
+        Error::DatabaseUnavailable(_)
+        | Error::SpaceUnavailable { .. }
+        | Error::SpaceUnusable { .. }
+        | Error::TooFewSpaces(_) => {
             tracing::warn!(cause = %causes(error), "a request could not be carried out: {error}");
         }
         Error::Invalid { .. }

@@ -124,6 +124,40 @@ impl Fields {
         }
     }
 
+    /// A JSON object as it was sent, that may be left out; whoever it is for looks into it.
+    pub(super) fn raw_object(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(map)),
+            Some(other) => Err(Error::invalid(self.path(name), format!("must be an object, not {}", kind(&other)))),
+        }
+    }
+
+    /// A list of whatever, empty when it is left out.
+    pub(super) fn raw_list(&mut self, name: &'static str) -> Result<Vec<Value>> {
+        match self.take(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(elements)) => Ok(elements),
+            Some(other) => Err(Error::invalid(self.path(name), format!("must be an array, not {}", kind(&other)))),
+        }
+    }
+
+    /// Text that may be left out.
+    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(Error::invalid(self.path(name), format!("must be a string, not {}", kind(&other)))),
+        }
+    }
+
+    /// A number of 0 or more; 0 when it is left out.
+    pub(super) fn count(&mut self, name: &'static str) -> Result<u64> {
+        let Some(value) = self.take(name) else { return Ok(0) };
+        let number = integer(&value, "an integer").map_err(|reason| Error::invalid(self.path(name), reason))?;
+        u64::try_from(number).map_err(|_| Error::invalid(self.path(name), format!("must be 0 or more, not {number}")))
+    }
+
     /// How an error calls a field of this object: `movings[3].path`.
     pub(super) fn path(&self, name: &'static str) -> Cow<'static, str> {
         if self.within.is_empty() { name.into() } else { format!("{}{name}", self.within).into() }

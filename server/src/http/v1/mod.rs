@@ -15,6 +15,7 @@ mod list;
 mod multipart;
 mod package;
 mod query;
+mod space;
 mod upload;
 
 pub(crate) use answer::failure;
@@ -54,6 +55,17 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(alter::move_objects))
         .routes(routes!(alter::delete_objects))
         .routes(routes!(alter::clone_objects))
+        // Where bytes lie.
+        .routes(routes!(space::create))
+        .routes(routes!(space::update))
+        .routes(routes!(space::delete))
+        .routes(routes!(space::get))
+        .routes(routes!(space::list_all))
+        .routes(routes!(space::test))
+        .routes(routes!(space::probe))
+        // Files of a space become a package, and the other way round.
+        .routes(routes!(space::create_package))
+        .routes(routes!(space::download_package))
         // Bytes in, part by part; `abortMultipartUpload` is ours, the contract has none.
         .routes(routes!(multipart::new_multipart_upload))
         .routes(routes!(multipart::upload_part))

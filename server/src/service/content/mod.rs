@@ -10,6 +10,7 @@ mod pending;
 mod plain;
 mod read;
 mod receive;
+mod spool;
 
 pub(crate) use fresh::{FreshChunk, InFlight};
 pub(crate) use pack::Packed;
@@ -22,15 +23,16 @@ use crate::{
     domain::{
         Error, Result,
         id::{ChunkId, SpaceId},
-        placement::place,
+        placement::{Standing, place},
         redundancy::Redundancy,
         shard::{Codec, NewChunk, Shard, ShardKey},
         time::Timestamp,
     },
     metadata::{ChunkIds, Metadata},
-    space::{Space, Spaces},
+    space::{Reservation, Spaces},
 };
-use std::{sync::Arc, time::Duration};
+use fresh::FreshShard;
+use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
 /// How content is to be kept: the part of a request that decides where its chunks go.
@@ -62,6 +64,10 @@ pub(crate) struct Shared {
     chunk_age: Duration,
     /// KiB of blocks that may be on their way into shards.
     upload_memory: Arc<Semaphore>,
+    /// KiB that writers to clouds may hold beside those blocks.
+    cloud_memory: Arc<Semaphore>,
+    /// Where chunks on their way to clouds are kept a second time.
+    spool: Arc<Path>,
     packers: pack::Packers,
     in_flight: InFlight,
     pending: PendingUploads,
@@ -76,11 +82,13 @@ impl std::ops::Deref for ContentStore {
 }
 
 impl ContentStore {
-    pub(crate) fn new(metadata: Metadata, spaces: Spaces, config: StoreConfig, grace: Duration) -> Self {
+    pub(crate) fn new(metadata: Metadata, spaces: Spaces, config: StoreConfig, grace: Duration, spool: &Path) -> Self {
         let shared = Shared {
             ids: ChunkIds::new(metadata.clone()),
             chunk_age: grace / 4,
             upload_memory: Arc::new(Semaphore::new(kib(config.upload_memory) as usize)),
+            cloud_memory: Arc::new(Semaphore::new(kib(config.cloud_memory) as usize)),
+            spool: spool.into(),
             packers: pack::Packers::new(kib(config.pack_memory) as usize),
             in_flight: InFlight::default(),
             pending: PendingUploads::default(),
@@ -99,25 +107,53 @@ impl ContentStore {
         &self.pending
     }
 
-    /// Chooses the spaces of a new chunk and names its shards. The chunk is in flight until it is settled or dropped.
-    async fn begin_chunk(&self, policy: Policy, codec: Codec) -> Result<(FreshChunk, Vec<Arc<Space>>)> {
-        let chosen = place(policy.redundancy, policy.affinity, &self.spaces.candidates().await)?;
-        let mut spaces = Vec::with_capacity(chosen.len());
-        let mut shards = Vec::with_capacity(chosen.len());
-        for id in chosen {
-            let space = self.spaces.get(id).ok_or_else(|| Error::not_found("user space", id))?;
-            shards.push(Shard { space: id, key: ShardKey::new(Timestamp::now(), rand::random()) });
-            spaces.push(space);
-        }
+    /// Chooses the spaces of a new chunk of at least `size` bytes and names its shards. The chunk is in flight until it
+    /// is settled or dropped.
+    async fn begin_chunk(&self, policy: Policy, codec: Codec, size: u64, avoid: &[SpaceId]) -> Result<FreshChunk> {
+        let shards = self.choose(policy.redundancy.spaces(), policy.affinity, size, avoid).await?;
         let chunk = NewChunk {
             id: self.ids.next().await?,
             size: 0,
             redundancy: policy.redundancy,
             codec,
             digests: Default::default(),
-            shards,
+            shards: Vec::new(),
         };
-        Ok((FreshChunk::new(chunk, spaces.clone(), &self.in_flight), spaces))
+        Ok(FreshChunk::new(chunk, shards, &self.in_flight))
+    }
+
+    /// Chooses `count` different spaces for shards of `size` bytes and takes the room there; none of `avoid`.
+    async fn choose(
+        &self,
+        count: usize,
+        affinity: Option<SpaceId>,
+        size: u64,
+        avoid: &[SpaceId],
+    ) -> Result<Vec<FreshShard>> {
+        let mut candidates = self.spaces.candidates(size).await;
+        for candidate in candidates.iter_mut().filter(|candidate| avoid.contains(&candidate.id)) {
+            candidate.standing = Standing::Offline;
+        }
+        loop {
+            let chosen = place(count, affinity, &candidates)?;
+            let mut shards = Vec::with_capacity(count);
+            for id in chosen {
+                let space = self.spaces.get(id).ok_or_else(|| Error::not_found("user space", id))?;
+                match Reservation::take(&space, size) {
+                    Some(room) => {
+                        let shard = Shard { space: id, key: ShardKey::new(Timestamp::now(), rand::random()) };
+                        shards.push(FreshShard { shard, space, room });
+                    }
+                    // Somebody else was quicker: it is full now.
+                    None => {
+                        candidates.iter_mut().filter(|one| one.id == id).for_each(|one| one.standing = Standing::Full)
+                    }
+                }
+            }
+            if shards.len() == count {
+                return Ok(shards);
+            }
+        }
     }
 }
 

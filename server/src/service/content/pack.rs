@@ -164,24 +164,46 @@ impl ContentStore {
         self.write_chunk(policy, body, size).await.map_err(|failure| failure.0)
     }
 
+    /// The largest content that is packed.
+    pub(crate) fn pack_limit(&self) -> u64 {
+        self.config.pack_limit
+    }
+
     /// The most bytes of one packed chunk.
     pub(crate) fn pack_size(&self) -> u64 {
         self.config.pack_size
     }
 
-    /// Writes a packed chunk into all of its spaces at once.
+    /// Writes a packed chunk into all of its spaces at once. A space that fails is replaced by another one, if there is
+    /// one; otherwise its own failure is told.
     async fn write_chunk(&self, policy: Policy, body: Vec<Bytes>, size: u64) -> Result<FreshChunk, PackFailure> {
-        let (mut fresh, spaces) = self.begin_chunk(policy, Codec::Packed).await?;
-        fresh.chunk.size = size;
-        fresh.chunk.digests = block_digests(&body);
-        let writes = fresh.chunk.shards.iter().zip(spaces).map(|(shard, space)| {
-            let (key, body) = (shard.key, body.clone());
-            async move { space.store.write_whole(key, body).await.map_err(|fault| space.fault(fault)) }
-        });
-        for written in futures::future::join_all(writes).await {
-            written?;
+        let mut avoid = Vec::new();
+        let mut failure = None;
+        loop {
+            let mut fresh = match self.begin_chunk(policy, Codec::Packed, size, &avoid).await {
+                Ok(fresh) => fresh,
+                Err(none_left) => return Err(failure.unwrap_or(none_left).into()),
+            };
+            fresh.chunk.size = size;
+            fresh.chunk.digests = block_digests(&body);
+            let writes = fresh.chunk.shards.iter().zip(fresh.spaces()).map(|(shard, space)| {
+                let (key, body) = (shard.key, body.clone());
+                async move {
+                    let written = space.store.write_whole(key, body).await;
+                    written.map_err(|fault| (shard.space, space.write_fault(fault)))
+                }
+            });
+            let failed: Vec<_> =
+                futures::future::join_all(writes).await.into_iter().filter_map(std::result::Result::err).collect();
+            if failed.is_empty() {
+                return Ok(fresh);
+            }
+            for (space, error) in failed {
+                tracing::warn!(%space, error = &error as &dyn std::error::Error, "a pack goes to another space");
+                avoid.push(space);
+                failure.get_or_insert(error);
+            }
         }
-        Ok(fresh)
     }
 }
 

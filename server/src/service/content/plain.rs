@@ -1,21 +1,27 @@
 //! Large content: cut into chunks, each written to its spaces while it is hashed and the next block arrives.
 
-use super::{ContentStore, FreshChunk, Pending, Policy, hasher::Hasher, receive::Stored};
+use super::{
+    ContentStore, FreshChunk, Pending, Policy,
+    hasher::Hasher,
+    receive::Stored,
+    spool::{Spool, Spooled},
+};
 use crate::{
     domain::{
         Error, Result,
+        id::SpaceId,
         object::Extent,
         shard::{BLOCK, BlockDigests, Codec},
         time::Timestamp,
     },
     service::Body,
-    space::{Block, Fault, Space},
+    space::{Block, Fault},
 };
 use bytes::Bytes;
 use futures::StreamExt;
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, fs::File, io, sync::Arc};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -33,10 +39,13 @@ struct OpenChunk {
     began: Timestamp,
     /// One per shard.
     writers: Vec<Writer>,
+    /// Where every shard is on its way to a cloud.
+    spool: Option<Spool>,
+    /// What the writers hold.
+    memory: Option<OwnedSemaphorePermit>,
 }
 
 struct Writer {
-    space: Arc<Space>,
     blocks: mpsc::Sender<Arc<Block>>,
     written: Written,
 }
@@ -46,7 +55,10 @@ struct ClosedChunk {
     fresh: FreshChunk,
     size: u64,
     digests: oneshot::Receiver<BlockDigests>,
-    written: Vec<(Arc<Space>, Written)>,
+    /// Of the shards, in their order.
+    written: Vec<Written>,
+    spool: Option<JoinHandle<io::Result<File>>>,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// A shard that is being written, or made durable.
@@ -122,12 +134,21 @@ impl<'u> PlainUpload<'u> {
         let block = Arc::new(Block { pieces: std::mem::take(&mut self.pieces), _memory: Some(permit) });
         self.size += length as u64;
 
+        if self.open.as_ref().is_some_and(|open| !open.fresh.grow(length as u64)) {
+            // One of the spaces is full: what follows goes elsewhere.
+            self.close_chunk().await?;
+        }
         let chunk = match &mut self.open {
             Some(open) => open,
-            none => none.insert(OpenChunk::begin(self.store, self.policy).await?),
+            none => none.insert(OpenChunk::begin(self.store, self.policy, length as u64).await?),
         };
         chunk.size += length as u64;
         self.hasher.block(Arc::clone(&block)).await?;
+        if let Some(spool) = &chunk.spool
+            && !spool.take(Arc::clone(&block)).await
+        {
+            chunk.spool = None;
+        }
         let mut broken = false;
         for writer in &chunk.writers {
             broken |= writer.blocks.send(Arc::clone(&block)).await.is_err();
@@ -145,8 +166,15 @@ impl<'u> PlainUpload<'u> {
         if let Some(open) = self.open.take() {
             let digests = self.hasher.end_chunk().await?;
             // Leaving the channels ends the writers.
-            let written = open.writers.into_iter().map(|writer| (writer.space, writer.written)).collect();
-            self.closed.push_back(ClosedChunk { fresh: open.fresh, size: open.size, digests, written });
+            let written = open.writers.into_iter().map(|writer| writer.written).collect();
+            self.closed.push_back(ClosedChunk {
+                fresh: open.fresh,
+                size: open.size,
+                digests,
+                written,
+                spool: open.spool.map(Spool::end),
+                _memory: open.memory,
+            });
         }
         while self.closed.len() >= SYNCING {
             self.settle_oldest().await?;
@@ -158,8 +186,14 @@ impl<'u> PlainUpload<'u> {
     /// holds the same bytes already.
     async fn settle_oldest(&mut self) -> Result<()> {
         let Some(mut closed) = self.closed.pop_front() else { return Ok(()) };
-        for (space, written) in closed.written.drain(..) {
-            written.await.map_err(Error::internal)?.map_err(|fault| space.fault(fault))?;
+        let mut failed = Vec::new();
+        for (index, written) in closed.written.drain(..).enumerate() {
+            if let Err(fault) = written.await.map_err(Error::internal)? {
+                failed.push((index, closed.fresh.spaces()[index].write_fault(fault)));
+            }
+        }
+        for (index, error) in failed {
+            self.store.hand_over(&mut closed, index, error, self.policy).await?;
         }
         let digests = closed.digests.await.map_err(|_| super::hasher::stopped())?;
         let digest = digests.whole();
@@ -193,15 +227,64 @@ impl<'u> PlainUpload<'u> {
 }
 
 impl OpenChunk {
-    async fn begin(store: &ContentStore, policy: Policy) -> Result<Self> {
-        let (fresh, spaces) = store.begin_chunk(policy, Codec::Plain).await?;
-        let writers = fresh.chunk.shards.iter().zip(spaces).map(|(shard, space)| {
+    async fn begin(store: &ContentStore, policy: Policy, size: u64) -> Result<Self> {
+        let fresh = store.begin_chunk(policy, Codec::Plain, size, &[]).await?;
+        let remote = fresh.spaces().iter().all(|space| space.store.is_remote());
+        // For all writers of the chunk at once: they go forward together, so none may wait for what another one's
+        // chunk holds.
+        let memory: u64 = fresh.spaces().iter().map(|space| space.store.writer_memory()).sum();
+        let memory = store.cloud_memory(memory).await?;
+        let writers = fresh.chunk.shards.iter().zip(fresh.spaces()).map(|(shard, space)| {
             let (blocks, queue) = mpsc::channel(QUEUE);
             let (shards, key) = (space.store.clone(), shard.key);
             let written = tokio::spawn(async move { shards.write(key, queue).await });
-            Writer { space, blocks, written }
+            Writer { blocks, written }
         });
         let writers = writers.collect();
-        Ok(Self { fresh, size: 0, began: Timestamp::now(), writers })
+        let spool = remote.then(|| Spool::begin(Arc::clone(&store.spool)));
+        Ok(Self { fresh, size: 0, began: Timestamp::now(), writers, spool, memory })
+    }
+}
+
+impl ContentStore {
+    /// Waits for memory that writers to clouds need; never for more than there is.
+    async fn cloud_memory(&self, bytes: u64) -> Result<Option<OwnedSemaphorePermit>> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let wanted = super::kib(bytes.min(self.config.cloud_memory));
+        let permit = Arc::clone(&self.cloud_memory).acquire_many_owned(wanted).await.map_err(Error::internal)?;
+        Ok(Some(permit))
+    }
+
+    /// Writes a shard that failed with `error` into another space, from the spool.
+    ///
+    /// # Errors
+    /// `error` itself when there is no other space, or no spool.
+    async fn hand_over(&self, closed: &mut ClosedChunk, index: usize, error: Error, policy: Policy) -> Result<()> {
+        let Some(file) = closed.spool.take() else { return Err(error) };
+        let Some(spooled) = Spooled::of(file).await else { return Err(error) };
+        let mut avoid: Vec<SpaceId> = closed.fresh.chunk.shards.iter().map(|shard| shard.space).collect();
+        loop {
+            let Ok(mut chosen) = self.choose(1, policy.affinity, closed.size, &avoid).await else { return Err(error) };
+            let Some(fresh) = chosen.pop() else { return Err(error) };
+            tracing::warn!(
+                space = %fresh.space.settings.name, error = &error as &dyn std::error::Error,
+                "a chunk goes to another space"
+            );
+            let blocks = spooled.blocks().map_err(Error::internal)?;
+            let (space, key) = (Arc::clone(&fresh.space), fresh.shard.key);
+            let id = fresh.shard.space;
+            closed.fresh.replace(index, fresh);
+            match space.store.write(key, blocks).await {
+                Ok(()) => break,
+                Err(fault) => {
+                    let _ = space.write_fault(fault);
+                    avoid.push(id);
+                }
+            }
+        }
+        closed.spool = Some(tokio::task::spawn_blocking(move || Ok(spooled.into_file())));
+        Ok(())
     }
 }

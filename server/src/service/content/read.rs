@@ -6,7 +6,7 @@ use crate::{
         Error, Result,
         hash::Digest,
         id::ObjectId,
-        shard::{BLOCK, BlockDigests, Codec, Located, whole_blocks},
+        shard::{BLOCK, BlockDigests, Codec, Located, Shard, whole_blocks},
     },
     metadata::Extents,
     space::Fault,
@@ -17,6 +17,9 @@ use std::{ops::Range, pin::Pin, sync::Arc};
 
 /// Extents that are looked up at once: a window over the content, so that memory does not grow with its size.
 pub(crate) const WINDOW: u64 = 64;
+
+/// Blocks of 1 MiB that a download from a cloud reads ahead at least.
+const REMOTE_AHEAD: usize = 6;
 
 /// The bytes of an object as they arrive. Ends early only with an error.
 pub(crate) type ContentStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -43,7 +46,7 @@ struct Unit {
 impl ContentSource {
     /// The bytes of `range`, which must lie within the content.
     pub(crate) fn stream(self, range: Range<u64>) -> ContentStream {
-        let ahead = self.store.config.read_ahead.max(1);
+        let ahead = self.store.read_ahead(self.first.first().map(|(_, located)| located));
         let (store, object) = (self.store.clone(), self.object);
         let units = self.windows(range.clone()).map_ok(move |window| {
             let units = window.into_iter().flat_map({
@@ -126,6 +129,7 @@ impl ContentStore {
     /// The bytes of some extents, one behind the other.
     pub(crate) fn stream_extents(&self, object: ObjectId, extents: Extents) -> ContentStream {
         let store = self.clone();
+        let ahead = self.read_ahead(extents.first().map(|(_, located)| located));
         let whole = 0..u64::MAX;
         let units = extents.into_iter().flat_map(move |(start, located)| units_of(start, located, &whole));
         let blocks = stream::iter(units.collect::<Vec<_>>())
@@ -133,8 +137,18 @@ impl ContentStore {
                 let store = store.clone();
                 async move { store.fetch(object, unit).await }
             })
-            .buffered(self.config.read_ahead.max(1));
+            .buffered(ahead);
         Box::pin(blocks)
+    }
+
+    /// How many blocks are read ahead of the client: more from clouds, where each is a request with a way to go.
+    fn read_ahead(&self, first: Option<&Located>) -> usize {
+        let remote = |shard: &Shard| self.spaces.get(shard.space).is_some_and(|space| space.store.is_remote());
+        let set = self.config.read_ahead.max(1);
+        match first.and_then(|located| located.shards.first()) {
+            Some(shard) if remote(shard) => set.max(REMOTE_AHEAD),
+            _ => set,
+        }
     }
 
     /// Reads one stretch that is known where it lies, a packed piece as a rule.
@@ -177,8 +191,8 @@ impl ContentStore {
                     // Whether the shard is lost or the whole space is away makes a difference to the client.
                     let away = space.look().await.err();
                     failure = away.or_else(|| match fault {
-                        Fault::Unavailable(_) | Fault::Full(_) => Some(space.fault(fault)),
-                        Fault::Missing | Fault::Damaged => None,
+                        Fault::Unavailable(_) | Fault::Denied(_) | Fault::Full(_) => Some(space.fault(fault)),
+                        Fault::Missing | Fault::Damaged | Fault::Changed | Fault::Name { .. } => None,
                     });
                 }
             }

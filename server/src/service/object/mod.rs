@@ -29,12 +29,7 @@ impl Services {
     /// It may come from memory: what is remembered of a package never changes, and one that has gone meanwhile is
     /// noticed by the commit, which cannot put an object into it.
     async fn target(&self, caller: Caller, package: PackageId, affinity: Option<SpaceId>) -> Result<Package> {
-        if let Some(id) = affinity.filter(|id| self.spaces.get(*id).is_none()) {
-            return Err(Error::invalid(
-                "affinity",
-                format!("user space {id} does not exist; leave it out to let the server choose"),
-            ));
-        }
+        self.check_affinity("affinity", affinity)?;
         if caller.scope().is_none()
             && let Some(package) = self.packages.get(&package)
         {
@@ -43,6 +38,20 @@ impl Services {
         let package = self.metadata.rows().package(caller.scope(), package).await?;
         self.packages.insert(package.id, package.clone());
         Ok(package)
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] for a preferred space that does not exist, or that takes no shards.
+    pub(super) fn check_affinity(&self, field: &'static str, affinity: Option<SpaceId>) -> Result<()> {
+        let Some(id) = affinity else { return Ok(()) };
+        let reason = match self.spaces.get(id) {
+            Some(space) if space.settings.shard_store.is_some() => return Ok(()),
+            Some(space) => {
+                format!("user space `{}` has no shard store, so no objects can be kept there", space.settings.name)
+            }
+            None => format!("user space {id} does not exist; leave it out to let the server choose"),
+        };
+        Err(Error::invalid(field, reason))
     }
 }
 

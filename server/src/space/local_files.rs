@@ -1,0 +1,236 @@
+//! Plain files in a directory of this machine. Every path is opened beneath the root by the kernel's own rule
+//! (`openat2` with `RESOLVE_BENEATH`), so that no link and no race leads out of it.
+
+use super::{
+    Fault,
+    disk::{blocking, write_all_pieces},
+    files::{FileEntry, FileStream},
+    path,
+    shard::Block,
+};
+use crate::domain::Error;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use rustix::{
+    fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, syncfs, unlinkat},
+    io::Errno,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read},
+    os::{fd::OwnedFd, unix::fs::MetadataExt},
+    path::Path,
+    sync::Arc,
+};
+use tokio::sync::mpsc;
+
+/// What a read takes at once.
+const PIECE: usize = 1 << 20;
+
+/// A directory whose files are imported from, or exported to.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalFiles {
+    pub(super) root: Arc<Path>,
+}
+
+impl LocalFiles {
+    pub(super) fn new(root: &Path) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// An absolute path below the root means the same place as the relative one.
+    pub(super) fn place(&self, field: &'static str, named: &str) -> crate::domain::Result<String> {
+        if !named.starts_with('/') {
+            return path::place_in(field, named);
+        }
+        match Path::new(named).strip_prefix(&self.root) {
+            Ok(relative) => path::place_in(field, relative.to_str().unwrap_or_default()),
+            Err(_) if named.trim_matches('/').is_empty() => Ok(String::new()),
+            Err(_) => {
+                let reason = format!("`{named}` lies outside the space, whose root is {}", self.root.display());
+                Err(Error::invalid(field, reason))
+            }
+        }
+    }
+
+    pub(super) fn read(&self, entry: &FileEntry) -> FileStream {
+        let (files, place, version) = (self.clone(), entry.place.clone(), entry.version.clone());
+        let (pieces, read) = mpsc::channel(1);
+        tokio::task::spawn_blocking(move || {
+            let outcome = files.read_pieces(&place, &version, |piece| pieces.blocking_send(Ok(piece)).is_ok());
+            if let Err(fault) = outcome {
+                // A reader that went away does not care.
+                let _ = pieces.blocking_send(Err(fault));
+            }
+        });
+        stream::unfold(read, |mut read| async move { read.recv().await.map(|piece| (piece, read)) }).boxed()
+    }
+
+    /// Hands the content on piece by piece until `take` has enough.
+    fn read_pieces(&self, place: &str, version: &str, mut take: impl FnMut(Bytes) -> bool) -> Result<(), Fault> {
+        let mut file = self.open(place)?;
+        if version_of(&file.metadata()?) != version {
+            return Err(Fault::Changed);
+        }
+        loop {
+            let mut piece = Vec::with_capacity(PIECE);
+            (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
+            if piece.is_empty() {
+                break;
+            }
+            if !take(piece.into()) {
+                return Ok(());
+            }
+        }
+        if version_of(&file.metadata()?) == version { Ok(()) } else { Err(Fault::Changed) }
+    }
+
+    pub(super) async fn holds(&self, path: &str, size: u64, sha256: Option<[u8; 32]>) -> Result<bool, Fault> {
+        let (files, path) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let Some(wanted) = sha256 else { return Ok(false) };
+            let mut file = match files.open(&path) {
+                Ok(file) => file,
+                Err(Fault::Missing) => return Ok(false),
+                Err(fault) => return Err(fault),
+            };
+            let metadata = file.metadata()?;
+            if !metadata.is_file() || metadata.len() != size {
+                return Ok(false);
+            }
+            let mut hasher = Sha256::new();
+            io::copy(&mut file, &mut HashWriter(&mut hasher))?;
+            Ok(<[u8; 32]>::from(hasher.finalize()) == wanted)
+        })
+        .await
+    }
+
+    pub(super) async fn write(
+        &self,
+        path: &str,
+        size: u64,
+        mut blocks: mpsc::Receiver<Arc<Block>>,
+    ) -> Result<(), Fault> {
+        let (files, path) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let folder = files.open_folder(folder, true)?;
+            let mut part = Part::create(&folder)?;
+            let mut written = 0;
+            while let Some(block) = blocks.blocking_recv() {
+                written += block.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
+                write_all_pieces(&mut part.file, &block.pieces)?;
+            }
+            if written != size {
+                return Err(Fault::Unavailable("the content broke off; nothing was put in its place".into()));
+            }
+            part.rename(name)
+        })
+        .await
+    }
+
+    pub(super) async fn make_folder(&self, path: &str) -> Result<(), Fault> {
+        let (files, path) = (self.clone(), path.to_owned());
+        blocking(move || files.open_folder(&path, true).map(|_| ())).await
+    }
+
+    /// One call for all that was written, instead of two syncs per file.
+    pub(super) async fn settle(&self) -> Result<(), Fault> {
+        let files = self.clone();
+        blocking(move || syncfs(files.open_root()?).map_err(|errno| io::Error::from(errno).into())).await
+    }
+
+    pub(super) fn open_root(&self) -> Result<File, Fault> {
+        File::open(&self.root).map_err(|error| Fault::Unavailable(Box::new(error)))
+    }
+
+    /// Opens a file beneath the root; links that stay beneath it are followed.
+    fn open(&self, place: &str) -> Result<File, Fault> {
+        let root = self.open_root()?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let opened = openat2(root, place, flags, Mode::empty(), ResolveFlags::BENEATH);
+        opened.map(File::from).map_err(|errno| told(place, errno))
+    }
+
+    /// Opens a folder beneath the root, link by no link, and makes what is missing of it.
+    fn open_folder(&self, path: &str, make: bool) -> Result<OwnedFd, Fault> {
+        let mut folder = OwnedFd::from(self.open_root()?);
+        for step in path.split('/').filter(|step| !step.is_empty()) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            folder = match openat(&folder, step, flags, Mode::empty()) {
+                Err(Errno::NOENT) if make => {
+                    match mkdirat(&folder, step, Mode::from_raw_mode(0o777)) {
+                        Ok(()) | Err(Errno::EXIST) => {}
+                        Err(errno) => return Err(told(path, errno)),
+                    }
+                    openat(&folder, step, flags, Mode::empty()).map_err(|errno| told(path, errno))?
+                }
+                opened => opened.map_err(|errno| told(path, errno))?,
+            };
+        }
+        Ok(folder)
+    }
+}
+
+/// Changes when the content does, unless somebody takes pains that it does not.
+pub(super) fn version_of(metadata: &Metadata) -> String {
+    format!("{}.{:09}-{}-{}", metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
+}
+
+/// What a refusal of the kernel means for a path.
+pub(super) fn told(path: &str, errno: Errno) -> Fault {
+    let name = |reason: &str| Fault::Name { name: path.to_owned(), reason: reason.to_owned() };
+    match errno {
+        Errno::XDEV => name("is, or lies behind, a symbolic link that leads out of the space"),
+        Errno::LOOP | Errno::NOTDIR => name("lies behind something that is no directory, a file or a link"),
+        Errno::ISDIR => name("is a directory there"),
+        Errno::NAMETOOLONG => name("is longer than this file system allows"),
+        other => io::Error::from(other).into(),
+    }
+}
+
+/// A file on its way to its name. Dropped before, it goes.
+struct Part<'f> {
+    folder: &'f OwnedFd,
+    name: String,
+    file: File,
+    renamed: bool,
+}
+
+impl<'f> Part<'f> {
+    fn create(folder: &'f OwnedFd) -> Result<Self, Fault> {
+        let name = format!(".holdall-{:016x}.part", rand::random::<u64>());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let file = openat(folder, &name, flags, Mode::from_raw_mode(0o666)).map_err(|errno| told(&name, errno))?;
+        Ok(Self { folder, name, file: file.into(), renamed: false })
+    }
+
+    fn rename(mut self, name: &str) -> Result<(), Fault> {
+        renameat(self.folder, &self.name, self.folder, name).map_err(|errno| told(name, errno))?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // What cannot be removed now is named so that its owner knows whose it is.
+            let _ = unlinkat(self.folder, &self.name, AtFlags::empty());
+        }
+    }
+}
+
+struct HashWriter<'h>(&'h mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
