@@ -5,6 +5,7 @@
 mod dialect;
 mod m20261121_000001_create_access;
 mod m20261121_000002_create_namespace_and_shards;
+mod m20261124_000004_create_presigned_urls_and_audit;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_create_access::Migration),
             Box::new(m20261121_000002_create_namespace_and_shards::Migration),
+            Box::new(m20261124_000004_create_presigned_urls_and_audit::Migration),
         ]
     }
 }

@@ -3,12 +3,15 @@
 mod access;
 mod bucket;
 mod content;
+mod journal;
 mod object;
 mod package;
+mod presigned;
 mod readiness;
 mod spaces;
 mod sweep;
 
+pub(crate) use access::SigningCredential;
 pub(crate) use content::ContentStream;
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},
@@ -21,14 +24,16 @@ pub(crate) use spaces::open_spaces;
 pub(crate) use sweep::Swept;
 
 use crate::{
-    config::{MultipartConfig, StoreConfig, SweepConfig},
+    config::{AuditConfig, MultipartConfig, StoreConfig, SweepConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
+    seal::Seal,
     space::Spaces,
 };
 use bytes::Bytes;
 use content::ContentStore;
 use futures::Stream;
+use journal::Journal;
 use quick_cache::sync::Cache;
 use std::{pin::Pin, sync::Arc};
 
@@ -42,6 +47,8 @@ pub(crate) struct Services {
     spaces: Spaces,
     content: ContentStore,
     rules: Arc<Rules>,
+    seal: Seal,
+    journal: Arc<Journal>,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
 }
@@ -53,11 +60,20 @@ const PACKAGES: usize = 1024;
 pub(crate) struct Rules {
     pub(crate) multipart: MultipartConfig,
     pub(crate) sweep: SweepConfig,
+    pub(crate) audit: AuditConfig,
 }
 
 impl Services {
-    pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules) -> Self {
+    pub(crate) fn new(metadata: Metadata, spaces: Spaces, store: StoreConfig, rules: Rules, seal: Seal) -> Self {
         let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace);
-        Self { metadata, spaces, content, rules: Arc::new(rules), packages: Arc::new(Cache::new(PACKAGES)) }
+        Self {
+            metadata,
+            spaces,
+            content,
+            rules: Arc::new(rules),
+            seal,
+            journal: Arc::default(),
+            packages: Arc::new(Cache::new(PACKAGES)),
+        }
     }
 }
