@@ -191,8 +191,8 @@ fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
 
 /// How often what was noted beside the requests is written down.
 const JOURNAL: Duration = Duration::from_millis(500);
-/// How often what is too old is removed from it.
-const TRIMMING: Duration = Duration::from_secs(60);
+/// How often, at least, what is too old is removed from it.
+const TRIMMING: Duration = Duration::from_secs(60 * 60);
 
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -201,7 +201,8 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     // Four times within the grace period, so that one that fails is no harm.
     tasks.spawn(drive(KeepUploads(services.clone()), config.sweep.grace / 4, stop.clone()));
     tasks.spawn(drive(WriteJournal(services.clone()), JOURNAL, stop.clone()));
-    tasks.spawn(drive(TrimJournal(services.clone()), TRIMMING, stop.clone()));
+    let trimming = (config.audit.retention / 4).min(TRIMMING);
+    tasks.spawn(drive(TrimJournal(services.clone()), trimming, stop.clone()));
     tasks
 }
 
