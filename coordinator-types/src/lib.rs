@@ -16,9 +16,11 @@
 //! ignores. What it writes is exactly what these types say.
 
 pub mod answer;
+pub mod audit;
 pub mod bucket;
 pub mod multipart;
 pub mod object;
 pub mod package;
+pub mod presigned;
 pub mod redundancy;
 pub mod space;

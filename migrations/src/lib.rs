@@ -6,6 +6,7 @@ mod dialect;
 mod m20261121_000001_create_access;
 mod m20261121_000002_create_namespace_and_shards;
 mod m20261124_000003_register_user_spaces;
+mod m20261124_000004_create_presigned_urls_and_audit;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_create_access::Migration),
             Box::new(m20261121_000002_create_namespace_and_shards::Migration),
             Box::new(m20261124_000003_register_user_spaces::Migration),
+            Box::new(m20261124_000004_create_presigned_urls_and_audit::Migration),
         ]
     }
 }

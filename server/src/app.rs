@@ -3,11 +3,18 @@
 use crate::{
     config::{BucketDelete, Config, Loopback},
     credentials,
-    http::{self, DoorSettings},
+    http::{self, DoorSettings, Tls},
     metadata::Metadata,
     seal::Seal,
     service::{Rules, Services, check_spaces, open_spaces},
-    task::{drive, expire_uploads::ExpireUploads, keep_uploads::KeepUploads, sweep::Sweep, watch_spaces::WatchSpaces},
+    task::{
+        drive,
+        expire_uploads::ExpireUploads,
+        journal::{TrimJournal, WriteJournal},
+        keep_uploads::KeepUploads,
+        sweep::Sweep,
+        watch_spaces::WatchSpaces,
+    },
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{
@@ -40,9 +47,14 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let admin = credentials::ensure(&config, &metadata).await?;
     let seal = Seal::open(&config.data)?;
     let spaces = open_spaces(&metadata, &seal, &embedded_space(&config)).await?;
-    let rules =
-        Rules { multipart: config.multipart.clone(), sweep: config.sweep.clone(), spaces: config.spaces.clone() };
+    let rules = Rules {
+        multipart: config.multipart.clone(),
+        sweep: config.sweep.clone(),
+        spaces: config.spaces.clone(),
+        audit: config.audit.clone(),
+    };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
+    let tls = config.tls.pair().map(Tls::open).transpose()?;
 
     let settings = door_settings(&config, admin.token.expose().to_owned());
     let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
@@ -51,18 +63,27 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
 
     let stop = CancellationToken::new();
     let mut tasks = start_tasks(&services, &config, &stop);
-    let door = http::serve(listener, router, &settings, stop.clone(), config.shutdown.grace);
-    announce(bound, &admin.path)?;
-    tracing::info!(%bound, ready_ms = started.elapsed().as_millis(), "listening on http://{bound}");
+    let door = http::serve(listener, tls.clone(), router, &settings, stop.clone(), config.shutdown.grace);
+    let url = format!("{}://{bound}", if tls.is_some() { "https" } else { "http" });
+    announce(&url, &admin.path)?;
+    tracing::info!(%bound, ready_ms = started.elapsed().as_millis(), "listening on {url}");
 
     let stopping = async {
         tracing::info!("{} received: finishing what is in progress", signals.next().await);
         stop.cancel();
     };
-    tokio::join!(door, stopping);
+    tokio::select! {
+        biased;
+        _ = async { tokio::join!(door, stopping) } => {}
+        () = follow_certificate(tls.as_ref()) => {}
+    }
     if tokio::time::timeout(TASK_GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("a task did not end in time and is stopped; its next run continues");
         tasks.shutdown().await;
+    }
+    // The last requests have been answered: now all that was noted of them can be written.
+    if let Err(error) = services.write_journal(true).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "the last audit events were lost");
     }
     drop(services);
     metadata.close().await;
@@ -145,7 +166,7 @@ fn embedded_space(config: &Config) -> PathBuf {
 }
 
 /// Two servers on one data directory would sweep each other's writes in progress. The lock goes with the process.
-fn lock_data(config: &Config) -> Result<File, Failure> {
+pub(crate) fn lock_data(config: &Config) -> Result<File, Failure> {
     make_data_directory(config)?;
     let path = config.data.join("lock");
     let file = File::create(&path).map_err(|error| format!("cannot open {}: {error}", path.display()))?;
@@ -168,9 +189,15 @@ fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
         upload_files: config.limits.upload_files,
         header_timeout: config.limits.header_timeout,
         body_timeout: config.limits.body_timeout,
+        behind_proxy: config.behind_proxy,
         only_empty_buckets_deleted: config.v1.bucket_delete == BucketDelete::RefuseNonEmpty,
     }
 }
+
+/// How often what was noted beside the requests is written down.
+const JOURNAL: Duration = Duration::from_millis(500);
+/// How often, at least, what is too old is removed from it.
+const TRIMMING: Duration = Duration::from_secs(60 * 60);
 
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -179,14 +206,32 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     tasks.spawn(drive(WatchSpaces { services: services.clone(), runs: 0 }, WATCH, stop.clone()));
     // Four times within the grace period, so that one that fails is no harm.
     tasks.spawn(drive(KeepUploads(services.clone()), config.sweep.grace / 4, stop.clone()));
+    tasks.spawn(drive(WriteJournal(services.clone()), JOURNAL, stop.clone()));
+    let trimming = (config.audit.retention / 4).min(TRIMMING);
+    tasks.spawn(drive(TrimJournal(services.clone()), trimming, stop.clone()));
     tasks
 }
 
+/// Reads the certificate again at each SIGHUP; for ever. Without TLS the signal ends the process, as it always does.
+async fn follow_certificate(tls: Option<&Tls>) {
+    let hangup = tls.and_then(|tls| Some((tls, unix::signal(unix::SignalKind::hangup()).ok()?)));
+    let Some((tls, mut hangup)) = hangup else { return std::future::pending().await };
+    while hangup.recv().await.is_some() {
+        match tls.reload() {
+            Ok(()) => tracing::info!("SIGHUP received: new connections get the certificate as it is now"),
+            Err(error) => tracing::error!(
+                error = sentence(&error),
+                "SIGHUP received, but the certificate cannot be used; the one before it stays"
+            ),
+        }
+    }
+}
+
 /// Tells the user, who may have redirected the log, where to go.
-fn announce(bound: SocketAddr, credentials: &std::path::Path) -> io::Result<()> {
+fn announce(url: &str, credentials: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "credentials in {}", credentials.display())?;
-    writeln!(out, "listening on http://{bound}")?;
+    writeln!(out, "listening on {url}")?;
     out.flush()
 }
 

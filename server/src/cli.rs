@@ -3,8 +3,12 @@
 use crate::{
     app,
     config::{Config, ConfigError, Flags},
-    credentials, http,
+    credentials,
+    domain::time::Timestamp,
+    http,
     metadata::{Metadata, Role},
+    rotation,
+    seal::{MASTER_KEY_VARIABLE, NEW_MASTER_KEY_VARIABLE},
     telemetry,
 };
 use clap::{Parser, Subcommand, ValueEnum};
@@ -62,8 +66,31 @@ enum CredentialCommand {
         #[arg(long, value_name = "NAME", default_value = "user")]
         name: String,
     },
-    /// List the S3 credentials, without their secrets
+    /// List the credentials and the API tokens, without their secrets
     List,
+    /// Switch a credential off: what it signs is refused at once, what it owns stays
+    Deactivate {
+        /// Its access key
+        #[arg(long, value_name = "KEY")]
+        access_key: String,
+    },
+    /// Switch a credential on again
+    Activate {
+        /// Its access key
+        #[arg(long, value_name = "KEY")]
+        access_key: String,
+    },
+    /// Remove an API token: it is refused at once
+    RevokeToken {
+        /// Its id, as `list` shows it
+        #[arg(long, value_name = "ID")]
+        id: i64,
+    },
+    /// Make a new master key and seal every secret of the database with it
+    ///
+    /// The server must be stopped. Where the key is in HOLDALL_MASTER_KEY, the new one is taken from
+    /// HOLDALL_MASTER_KEY_NEW. Servers on other machines that share the database need the new key too.
+    RotateKey,
     /// Make a token for the JSON API. It is printed once and cannot be read again
     CreateToken {
         /// What the token is for
@@ -193,6 +220,8 @@ async fn check(config: &Config) -> Result<(), Failure> {
 }
 
 async fn manage_credentials(config: &Config, command: CredentialCommand) -> Result<(), Failure> {
+    // A running server holds the old key, and would go on sealing with it.
+    let _lock = if matches!(command, CredentialCommand::RotateKey) { Some(app::lock_data(config)?) } else { None };
     let metadata = app::open_metadata(config).await?;
     // The first credential is the one of credentials.toml, even when this command runs before the first start.
     let done = match credentials::ensure(config, &metadata).await {
@@ -225,6 +254,34 @@ async fn run_credential_command(
                 let created_at = credential.created_at.to_rfc3339();
                 let (id, key, name) = (credential.id.0, credential.access_key, credential.user_name);
                 say(format_args!("{id}\t{key}\t{state}\t{created_at}\t{name}"))?;
+            }
+            for token in metadata.rows().tokens().await? {
+                let (id, role, created_at) = (token.id.0, token.role.as_str(), token.created_at.to_rfc3339());
+                let last_used_at = token.last_used_at.map_or_else(|| "never used".to_owned(), Timestamp::to_rfc3339);
+                say(format_args!("token {id}\t{role}\t{last_used_at}\t{created_at}\t{}", token.name))?;
+            }
+            Ok(())
+        }
+        CredentialCommand::Deactivate { access_key } => {
+            credentials::set_active(metadata, &access_key, false).await?;
+            say("the credential is switched off")
+        }
+        CredentialCommand::Activate { access_key } => {
+            credentials::set_active(metadata, &access_key, true).await?;
+            say("the credential is switched on")
+        }
+        CredentialCommand::RevokeToken { id } => {
+            credentials::revoke_token(metadata, id).await?;
+            say("the token is removed")
+        }
+        CredentialCommand::RotateKey => {
+            let rotated = rotation::rotate(&config.data, metadata).await?;
+            say(format_args!("{} secrets are sealed with the new master key", rotated.secrets))?;
+            if rotated.is_in_environment {
+                let (key, new) = (MASTER_KEY_VARIABLE, NEW_MASTER_KEY_VARIABLE);
+                say(format_args!(
+                    "start the server with {key} set to what {new} holds; the old key opens nothing now"
+                ))?;
             }
             Ok(())
         }

@@ -6,9 +6,9 @@
 
 use crate::{
     config::{Config, Secret},
-    domain::{self, caller::FIRST_CREDENTIAL, hash::Digest, time::Timestamp},
+    domain::{self, caller::FIRST_CREDENTIAL, hash::Digest, id::TokenId, time::Timestamp},
     metadata::{Credential, Metadata, Role},
-    private_file,
+    private_file, rotation,
     seal::{Seal, SealError},
 };
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
@@ -59,6 +59,8 @@ pub(crate) enum CredentialsError {
         first = FIRST_CREDENTIAL.0
     )]
     NotFirst(i64),
+    #[error("there is no {what} {which}; `holdall credential list` shows them")]
+    Unknown { what: &'static str, which: String },
     #[error(transparent)]
     Seal(#[from] SealError),
     #[error("cannot keep credentials in the database")]
@@ -79,6 +81,7 @@ struct Contents {
 ///
 /// Safe to call at every start and from several processes at once.
 pub(crate) async fn ensure(config: &Config, metadata: &Metadata) -> Result<Admin> {
+    rotation::settle(&config.data, metadata).await?;
     let path = config.data.join(FILE);
     let is_first_start = metadata.rows().credential_count().await? == 0;
 
@@ -135,6 +138,24 @@ pub(crate) async fn create_token(metadata: &Metadata, name: &str, role: Role) ->
         .write(move |rows| async move { rows.insert_token(&name, &hash, role, Timestamp::now()).await }.boxed())
         .await?;
     Ok(token)
+}
+
+/// Switches a credential on or off; a running server follows at once.
+pub(crate) async fn set_active(metadata: &Metadata, access_key: &str, is_active: bool) -> Result<()> {
+    let key = access_key.to_owned();
+    let found =
+        metadata.write(move |rows| async move { rows.set_credential_active(&key, is_active).await }.boxed()).await?;
+    found.then_some(()).ok_or_else(|| unknown("credential with the access key", access_key))
+}
+
+/// Removes an API token; a running server refuses it at once.
+pub(crate) async fn revoke_token(metadata: &Metadata, id: i64) -> Result<()> {
+    let found = metadata.write(move |rows| async move { rows.delete_token(TokenId(id)).await }.boxed()).await?;
+    found.then_some(()).ok_or_else(|| unknown("token with the id", id))
+}
+
+fn unknown(what: &'static str, which: impl ToString) -> CredentialsError {
+    CredentialsError::Unknown { what, which: which.to_string() }
 }
 
 async fn keep_first(config: &Config, metadata: &Metadata, pair: KeyPair) -> Result<()> {

@@ -14,6 +14,7 @@ mod task;
 mod config;
 mod credentials;
 mod private_file;
+mod rotation;
 mod seal;
 mod telemetry;
 
@@ -33,6 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Exit status: 0 done, 1 failed, 2 called or configured wrongly.
 fn main() -> ExitCode {
     keep_memory_small();
+    choose_cryptography();
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -41,6 +43,11 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// One implementation for all that speaks TLS, doors and clients alike. It is chosen once; there is none before.
+fn choose_cryptography() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Buffers of a MiB come and go; with huge pages each would hold on to two. Where the system refuses, it refuses.

@@ -46,6 +46,18 @@ pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     sync_directory(path)
 }
 
+/// Gives the file the name of another one, which it replaces.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_directory(to)
+}
+
+/// Removes the file.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    sync_directory(path)
+}
+
 fn write_neighbour(path: &Path, text: &str) -> io::Result<PathBuf> {
     // The process id keeps two commands apart that run at once; a file left by a crash is in nobody's way but ours.
     let mut name = path.as_os_str().to_owned();

@@ -17,7 +17,13 @@ use std::{
 /// whose secrets come from a vault.
 pub(crate) const MASTER_KEY_VARIABLE: &str = "HOLDALL_MASTER_KEY";
 
+/// Brings the key that `holdall credential rotate-key` changes to, where the present one is in [`MASTER_KEY_VARIABLE`].
+pub(crate) const NEW_MASTER_KEY_VARIABLE: &str = "HOLDALL_MASTER_KEY_NEW";
+
 const FILE: &str = "master.key";
+
+/// The key of a change that is under way; see [`KeyChange`].
+const NEW_FILE: &str = "master.key.new";
 
 /// The first byte of everything sealed: XChaCha20-Poly1305, 24 bytes of nonce, then the text and its tag.
 const VERSION: u8 = 1;
@@ -49,8 +55,8 @@ pub(crate) enum SealError {
     Missing(PathBuf),
     #[error("the master key in {0} must be 64 hex digits")]
     Malformed(String),
-    #[error("{MASTER_KEY_VARIABLE} is not UTF-8")]
-    NotUtf8,
+    #[error("{0} is not UTF-8")]
+    NotUtf8(&'static str),
     #[error(
         "the database holds secrets that were sealed with another master key than the one in {0}: put back the \
          `{FILE}` that belongs to this database, or set {MASTER_KEY_VARIABLE} to its content"
@@ -58,6 +64,12 @@ pub(crate) enum SealError {
     WrongKey(String),
     #[error("seal a secret")]
     Cipher,
+    #[error(
+        "the master key is in {MASTER_KEY_VARIABLE}, so the new one must be given too: put 64 new hex digits into \
+         {NEW_MASTER_KEY_VARIABLE} (`openssl rand -hex 32` makes some), run this again, and then start the server \
+         with the new key in {MASTER_KEY_VARIABLE}"
+    )]
+    NoNewKey,
 }
 
 impl Seal {
@@ -81,9 +93,13 @@ impl Seal {
     }
 
     fn from_environment() -> Result<Option<Self>, SealError> {
-        match env::var(MASTER_KEY_VARIABLE) {
-            Ok(hex) => Self::from_hex(&hex, MASTER_KEY_VARIABLE.to_owned()).map(Some),
-            Err(env::VarError::NotUnicode(_)) => Err(SealError::NotUtf8),
+        Self::from_variable(MASTER_KEY_VARIABLE)
+    }
+
+    fn from_variable(name: &'static str) -> Result<Option<Self>, SealError> {
+        match env::var(name) {
+            Ok(hex) => Self::from_hex(&hex, name.to_owned()).map(Some),
+            Err(env::VarError::NotUnicode(_)) => Err(SealError::NotUtf8(name)),
             Err(env::VarError::NotPresent) => Ok(None),
         }
     }
@@ -128,6 +144,55 @@ impl Seal {
         let payload = Payload { msg: body, aad: owner.as_bytes() };
         let text = self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| wrong())?;
         String::from_utf8(text).map(Secret::new).map_err(|_| wrong())
+    }
+}
+
+/// A change of the master key: the old one, the new one, and where the new one waits.
+///
+/// The order keeps a crash harmless: the new key is on the disk before any secret is sealed with it, the secrets change
+/// in one transaction, and only then does the new file take the old one's name. A start that finds both files asks the
+/// secrets which key opens them, and [`settle`](Self::settle)s the change accordingly.
+pub(crate) struct KeyChange {
+    pub(crate) old: Seal,
+    pub(crate) new: Seal,
+    /// `None`: the keys are in the environment, and whoever put them there finishes the change.
+    directory: Option<PathBuf>,
+}
+
+impl KeyChange {
+    /// Makes a new key and writes it beside the old one.
+    ///
+    /// # Errors
+    /// [`SealError::NoNewKey`] when the key is in the environment and no new one is.
+    pub(crate) fn begin(data: &Path) -> Result<Self, SealError> {
+        if let Some(old) = Seal::from_environment()? {
+            let new = Seal::from_variable(NEW_MASTER_KEY_VARIABLE)?.ok_or(SealError::NoNewKey)?;
+            return Ok(Self { old, new, directory: None });
+        }
+        let old = Seal::from_file(&data.join(FILE))?;
+        let new = Seal::from_new_file(&data.join(NEW_FILE))?;
+        Ok(Self { old, new, directory: Some(data.to_owned()) })
+    }
+
+    /// The change that a crash left behind, if there is one.
+    pub(crate) fn unfinished(data: &Path) -> Result<Option<Self>, SealError> {
+        if Seal::from_environment()?.is_some() || !data.join(NEW_FILE).exists() {
+            return Ok(None);
+        }
+        Self::begin(data).map(Some)
+    }
+
+    /// Ends the change: the new key takes the place of the old one, or goes.
+    pub(crate) fn settle(&self, new_counts: bool) -> Result<(), SealError> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        let (path, new) = (directory.join(FILE), directory.join(NEW_FILE));
+        let done = if new_counts { private_file::rename(&new, &path) } else { private_file::remove(&new) };
+        done.map_err(|source| SealError::File { path: new, source })
+    }
+
+    /// Whether the keys are in the environment.
+    pub(crate) fn is_in_environment(&self) -> bool {
+        self.directory.is_none()
     }
 }
 

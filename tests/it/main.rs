@@ -29,16 +29,21 @@ pub(crate) use on_both;
 
 mod v1;
 
+mod audit;
 mod clients;
 mod crash;
 mod damage;
 mod durability;
 mod entry;
+mod entry_signature;
 mod faults;
 mod limits;
 mod listing_property;
 mod openapi;
 mod operations;
+mod presigned;
 mod readme;
+mod rotate_key;
 mod store;
 mod tidy;
+mod tls;

@@ -71,6 +71,8 @@ impl Page {
 impl Client {
     /// A client of the server at `base` (`http://host:port`), without credentials.
     pub fn new(base: impl Into<String>) -> Self {
+        // Once for the process; a second time is refused, and no harm.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { http, base: base.into() }
     }

@@ -9,8 +9,8 @@ use std::{
     path::Path,
 };
 
-/// Counters of ids: they go on when nothing else changes.
-const COUNTERS: [&str; 2] = ["id_block", "sqlite_sequence"];
+/// Counters of ids and the audit log: they go on when nothing else changes.
+const COUNTERS: [&str; 3] = ["id_block", "sqlite_sequence", "audit_event"];
 
 /// Columns in which the sweeper notes what it looked at; they say nothing about what is there.
 const BOOKKEEPING: [(&str, &str); 2] = [("chunk", "dead_at"), ("chunk", "claimed")];

@@ -13,6 +13,7 @@ pub mod form;
 pub mod inspect;
 pub mod raw;
 pub mod server;
+pub mod sign;
 pub mod wait;
 
 pub use client::{Answer, Client, Object, Page};

@@ -291,7 +291,8 @@ impl Server {
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 append(&output, &line);
-                if let Some((_, address)) = line.split_once("listening on http://") {
+                if let Some((_, address)) = line.split_once("listening on http") {
+                    let address = address.trim_start_matches(['s', ':', '/']);
                     let address = address.split_whitespace().next().unwrap_or_default();
                     let _ = sender.send(address.trim_end_matches('/').parse::<SocketAddr>().unwrap());
                 }

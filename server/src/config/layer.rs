@@ -24,8 +24,8 @@ const FILE: &str = "holdall.toml";
 
 const ENVIRONMENT_PREFIX: &str = "HOLDALL_";
 
-/// Variables with our prefix that are not settings: the key that unseals secrets, and what our own tests need.
-const NOT_SETTINGS: &[&str] = &[crate::seal::MASTER_KEY_VARIABLE];
+/// Variables with our prefix that are not settings: the keys that unseal secrets, and what our own tests need.
+const NOT_SETTINGS: &[&str] = &[crate::seal::MASTER_KEY_VARIABLE, crate::seal::NEW_MASTER_KEY_VARIABLE];
 const NOT_SETTINGS_PREFIXES: &[&str] = &[
     "HOLDALL_TEST_",
     // Kubernetes sets these in every pod when a service is called `holdall`.

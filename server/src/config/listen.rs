@@ -17,13 +17,13 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 pub(super) fn validate(config: &Config, problems: &mut Problems<'_>) {
     let doors = [("listen", config.listen), ("s3_listen", config.s3_listen)];
     for (key, address) in doors {
-        if !address.ip().is_loopback() && !config.behind_proxy {
+        if !address.ip().is_loopback() && !config.behind_proxy && config.tls.pair().is_none() {
             problems.refuse(
                 key,
                 format_args!(
                     "{address} can be reached from other machines, and tokens and data would cross the network in the \
-                     clear: use a loopback address such as 127.0.0.1:{port}, or put a proxy that ends TLS in front and \
-                     set `behind_proxy = true` (TLS of the server's own comes in a later version)",
+                     clear: set `tls.certificate` and `tls.key`, or put a proxy that ends TLS in front and set \
+                     `behind_proxy = true`, or use a loopback address such as 127.0.0.1:{port}",
                     port = address.port(),
                 ),
             );

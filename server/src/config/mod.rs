@@ -14,6 +14,7 @@ mod secret;
 mod store;
 mod task;
 mod text;
+mod tls;
 
 pub(crate) use auth::{AuthConfig, Loopback};
 pub(crate) use database::DatabaseConfig;
@@ -22,7 +23,8 @@ pub(crate) use limits::{BucketDelete, LimitsConfig, V1Config};
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
-pub(crate) use task::{MultipartConfig, ShutdownConfig, SweepConfig};
+pub(crate) use task::{AuditConfig, MultipartConfig, ShutdownConfig, SweepConfig};
+pub(crate) use tls::{TlsConfig, TlsFiles};
 
 use layer::{Environment, Layers};
 use problem::Problems;
@@ -52,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) multipart: MultipartConfig,
     pub(crate) limits: LimitsConfig,
     pub(crate) auth: AuthConfig,
+    pub(crate) tls: TlsConfig,
+    pub(crate) audit: AuditConfig,
     pub(crate) log: LogConfig,
     pub(crate) shutdown: ShutdownConfig,
     pub(crate) v1: V1Config,
@@ -101,6 +105,8 @@ impl Config {
         self.multipart.validate(problems);
         self.limits.validate(problems);
         self.auth.validate(problems);
+        self.tls.validate(problems);
+        self.audit.validate(problems);
         self.log.validate(problems);
         self.shutdown.validate(problems);
     }
@@ -121,6 +127,8 @@ impl fmt::Debug for Config {
             multipart,
             limits,
             auth,
+            tls,
+            audit,
             log,
             shutdown,
             v1,
@@ -139,6 +147,8 @@ impl fmt::Debug for Config {
             .field("multipart", multipart)
             .field("limits", limits)
             .field("auth", auth)
+            .field("tls", tls)
+            .field("audit", audit)
             .field("log", log)
             .field("shutdown", shutdown)
             .field("v1", v1)

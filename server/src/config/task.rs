@@ -46,6 +46,21 @@ impl MultipartConfig {
     }
 }
 
+/// The audit log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuditConfig {
+    /// How long its events are kept.
+    #[serde(deserialize_with = "text::duration")]
+    pub(crate) retention: Duration,
+}
+
+impl AuditConfig {
+    pub(super) fn validate(&self, problems: &mut Problems<'_>) {
+        problems.lasts("audit.retention", self.retention, SECOND..=YEAR * 100);
+    }
+}
+
 /// How the process ends.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -65,3 +65,37 @@ impl Caller {
         self.scope().unwrap_or(FIRST_CREDENTIAL)
     }
 }
+
+/// By which proof a caller came in: what the audit log calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Identity {
+    /// A request of this machine, without any proof.
+    Loopback,
+    /// The admin token of the operator.
+    AdminToken,
+    /// An API token, by its name.
+    Token { name: String, caller: Caller },
+    /// A credential, by the access key that signed.
+    Credential { id: CredentialId, access_key: String },
+}
+
+impl Identity {
+    pub(crate) fn caller(&self) -> Caller {
+        match self {
+            Self::Loopback | Self::AdminToken => Caller::Admin,
+            Self::Token { caller, .. } => *caller,
+            Self::Credential { id, .. } => Caller::Owner(*id),
+        }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Loopback => f.write_str("loopback"),
+            Self::AdminToken => f.write_str("admin_token"),
+            Self::Token { name, .. } => write!(f, "token:{name}"),
+            Self::Credential { access_key, .. } => write!(f, "credential:{access_key}"),
+        }
+    }
+}

@@ -29,4 +29,8 @@ id! {
     CredentialId,
     /// A multipart upload.
     UploadId,
+    /// An API token.
+    TokenId,
+    /// A presigned link that the server made.
+    PresignedId,
 }

@@ -1,5 +1,6 @@
 //! The vocabulary and the rules, pure: no database, no cloud, no protocol, no clock but the one passed in.
 
+pub(crate) mod audit;
 pub(crate) mod bucket;
 pub(crate) mod caller;
 pub(crate) mod error;
@@ -10,6 +11,7 @@ pub(crate) mod object;
 pub(crate) mod package;
 pub(crate) mod page;
 pub(crate) mod placement;
+pub(crate) mod presigned;
 pub(crate) mod redundancy;
 pub(crate) mod shard;
 pub(crate) mod space;

@@ -1,11 +1,15 @@
-//! Accepts connections and speaks HTTP/1.1 on them, with every bound in sight.
+//! Accepts connections and speaks HTTP/1.1 on them, over TLS or not, with every bound in sight.
 
-use super::auth::Peer;
+use super::{
+    auth::Peer,
+    tls::{Secure, Tls},
+};
 use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -25,9 +29,10 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Serves `router` on `listener` until `stop`, then finishes what is in progress for up to `grace`, and cuts the rest.
 ///
 /// A client must send the head of a request within `header_timeout`, which is also how long an idle connection is
-/// kept.
+/// kept; a handshake gets as long.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     header_timeout: Duration,
     stop: CancellationToken,
@@ -57,9 +62,25 @@ pub(super) async fn serve(
                 continue;
             }
         };
-        let conversation = converse(http.clone(), stream, peer, router.clone(), stop.clone(), cut.clone());
+        let line = Line {
+            http: http.clone(),
+            peer,
+            is_secure: tls.is_some(),
+            router: router.clone(),
+            stop: stop.clone(),
+            cut: cut.clone(),
+        };
+        let tls = tls.clone();
+        // The handshake too happens on the connection's own task: one that does not come to its end holds up nobody.
         conversations.spawn(async move {
-            conversation.await;
+            match tls {
+                None => line.converse(stream).await,
+                Some(tls) => match timeout(header_timeout, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => line.converse(stream).await,
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "a handshake failed"),
+                    Err(_) => tracing::debug!(%peer, "a handshake took too long"),
+                },
+            }
             drop(place);
         });
     }
@@ -84,34 +105,43 @@ async fn accept(
     Ok((stream, peer, place))
 }
 
-/// One connection, request after request. Nothing that happens on it touches another.
-async fn converse(
+/// What one connection needs.
+struct Line {
     http: http1::Builder,
-    stream: TcpStream,
     peer: SocketAddr,
+    is_secure: bool,
     router: Router,
     stop: CancellationToken,
     cut: CancellationToken,
-) {
-    let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request)
-    });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            // Finishes the request in progress, if any, and closes.
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = connection => ended,
-                () = cut.cancelled() => return,
+}
+
+impl Line {
+    /// One connection, request after request. Nothing that happens on it touches another.
+    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let Self { http, peer, is_secure, router, stop, cut } = self;
+        let answer = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            if is_secure {
+                request.extensions_mut().insert(Secure);
             }
+            router.clone().call(request)
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), answer));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                // Finishes the request in progress, if any, and closes.
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = cut.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            // A client that went away, sent no HTTP, or was cut on purpose because its answer could not be completed.
+            tracing::debug!(%peer, %error, "a connection ended early");
         }
-    };
-    if let Err(error) = ended {
-        // A client that went away, sent no HTTP, or was cut on purpose because its answer could not be completed.
-        tracing::debug!(%peer, %error, "a connection ended early");
     }
 }
 
@@ -137,7 +167,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let serving = serve(listener, router, Duration::from_millis(300), stop.clone(), grace);
+        let serving = serve(listener, None, router, Duration::from_millis(300), stop.clone(), grace);
         (address, stop, tokio::spawn(serving))
     }
 

@@ -5,14 +5,19 @@
 //!
 //! 1. [`listener`]: connections, heads of requests, and their bounds;
 //! 2. [`middleware::around`]: the id of a request, its line in the log, its counters, the guard of its body, its panics;
-//! 3. the routes; for a call of `/v1`, first of all [`auth`] makes a caller of the request;
+//! 3. the routes; for a call of `/v1`, first of all [`auth::enter`] makes a caller of the request, and tells the audit
+//!    log of it;
 //! 4. the handler, which cannot reach a service without that caller.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
 mod listener;
 mod middleware;
 mod ops;
+mod tls;
 pub(crate) mod v1;
+
+pub(crate) use tls::{Secure, Tls};
 
 use crate::service::Services;
 use axum::{Router, http::header, middleware::from_fn_with_state, routing::get};
@@ -40,6 +45,8 @@ pub(crate) struct DoorSettings {
     pub(crate) body_timeout: Duration,
     /// Whether a bucket that holds packages refuses to be deleted.
     pub(crate) only_empty_buckets_deleted: bool,
+    /// Whether `X-Forwarded-Proto` comes from a proxy that ends TLS.
+    pub(crate) behind_proxy: bool,
 }
 
 /// What a handler can reach.
@@ -74,8 +81,9 @@ pub(crate) fn router(
     let entry = auth::Entry::new(&settings.admin_token, settings.loopback_open, bound);
     let body_timeout = settings.body_timeout;
     let (calls, document) = v1::routes().split_for_parts();
+    let door = Door(Arc::new(Within { services, settings, entry, metrics }));
     Router::new()
-        .merge(calls)
+        .merge(calls.route_layer(from_fn_with_state(door.clone(), auth::enter)))
         .merge(ops::routes())
         .merge(documentation(&document))
         // After the routes, because it reaches only those that are there.
@@ -83,18 +91,20 @@ pub(crate) fn router(
         .fallback(v1::unknown_route)
         // Last, so that it surrounds the two above as well.
         .layer(from_fn_with_state(body_timeout, middleware::around))
-        .with_state(Door(Arc::new(Within { services, settings, entry, metrics })))
+        .with_state(door)
 }
 
-/// Serves `router` on `listener` until `stop`, then lets requests in progress finish for up to `grace`.
+/// Serves `router` on `listener` until `stop`, then lets requests in progress finish for up to `grace`. With `tls`,
+/// nothing but TLS is spoken.
 pub(crate) async fn serve(
     listener: TcpListener,
+    tls: Option<Tls>,
     router: Router,
     settings: &DoorSettings,
     stop: CancellationToken,
     grace: Duration,
 ) {
-    listener::serve(listener, router, settings.header_timeout, stop, grace).await;
+    listener::serve(listener, tls, router, settings.header_timeout, stop, grace).await;
 }
 
 /// The document at `/openapi.json` and the page at `/docs` that shows it, both from this binary.

@@ -5,6 +5,7 @@
 //! [`Rows`]: for reading from a pool of readers, for writing inside a transaction.
 
 mod access;
+mod audit;
 mod bucket;
 mod chunk;
 mod connect;
@@ -17,6 +18,7 @@ mod list;
 mod object;
 mod open_queue;
 mod package;
+mod presigned;
 mod put_queue;
 mod space;
 #[cfg(test)]
@@ -24,7 +26,7 @@ mod suite;
 mod upload;
 mod writer;
 
-pub(crate) use access::{Credential, Role};
+pub(crate) use access::{Credential, Role, SealedCredential, SealedSecret};
 pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;

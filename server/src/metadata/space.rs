@@ -161,12 +161,6 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.all::<Row>(sql, []).await?.into_iter().map(Row::into_stored).collect()
     }
 
-    /// The space of this id, if there is one.
-    pub(crate) async fn space(&self, id: SpaceId) -> Result<Option<StoredSpace>> {
-        let sql = format!("SELECT {COLUMNS} FROM user_space WHERE id = $1");
-        self.one::<Row>(sql, [id.0.into()]).await?.map(Row::into_stored).transpose()
-    }
-
     /// Bytes of all shards that rows name, by space.
     pub(crate) async fn used_by_space(&self) -> Result<Vec<(SpaceId, u64)>> {
         // SUM over BIGINT is NUMERIC on PostgreSQL.

@@ -182,6 +182,7 @@ impl Progress<'_> {
         if batch.is_empty() {
             return Ok(());
         }
+        let before = self.files;
         let paths: Vec<String> = batch.iter().map(|entry| entry.path.clone()).collect();
         let staged = self.services.metadata.rows().staged(self.package, &paths).await?;
         let mut seen = HashSet::with_capacity(batch.len());
@@ -215,7 +216,7 @@ impl Progress<'_> {
         let mut objects = self.receive_all(small, SMALL_AT_ONCE, &pending).await?;
         objects.extend(self.receive_all(large, LARGE_AT_ONCE, &pending).await?);
         self.commit(objects, notes, pending).await?;
-        if self.files % TOLD_EVERY < BATCH as u64 {
+        if self.files / TOLD_EVERY > before / TOLD_EVERY {
             tracing::info!(package = %self.package, files = self.files, "an import goes on: {} files", self.files);
         }
         Ok(())

@@ -5,14 +5,17 @@ mod bucket;
 mod content;
 mod export;
 mod import;
+mod journal;
 mod object;
 mod package;
+mod presigned;
 mod readiness;
 mod space;
 mod spaces;
 mod sweep;
 mod transfer;
 
+pub(crate) use access::SigningCredential;
 pub(crate) use content::ContentStream;
 pub(crate) use import::Import;
 pub(crate) use object::{
@@ -27,7 +30,7 @@ pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
 
 use crate::{
-    config::{MultipartConfig, SpacesConfig, StoreConfig, SweepConfig},
+    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -36,6 +39,7 @@ use crate::{
 use bytes::Bytes;
 use content::ContentStore;
 use futures::Stream;
+use journal::Journal;
 use quick_cache::sync::Cache;
 use std::{path::Path, pin::Pin, sync::Arc};
 
@@ -49,9 +53,10 @@ pub(crate) struct Services {
     spaces: Spaces,
     content: ContentStore,
     rules: Arc<Rules>,
-    /// Opens and closes the credentials of spaces.
-    seal: Arc<Seal>,
+    /// Opens and closes what is sealed in rows.
+    seal: Seal,
     imports: import::Imports,
+    journal: Arc<Journal>,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
 }
@@ -64,6 +69,7 @@ pub(crate) struct Rules {
     pub(crate) multipart: MultipartConfig,
     pub(crate) sweep: SweepConfig,
     pub(crate) spaces: SpacesConfig,
+    pub(crate) audit: AuditConfig,
 }
 
 impl Services {
@@ -82,8 +88,9 @@ impl Services {
             spaces,
             content,
             rules: Arc::new(rules),
-            seal: Arc::new(seal),
+            seal,
             imports: import::Imports::default(),
+            journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
         }
     }

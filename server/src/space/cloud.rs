@@ -94,6 +94,11 @@ impl Cloud {
         self.abilities.conditional_write
     }
 
+    /// Whether folders have to be made before what lies in them.
+    pub(super) fn has_folders(&self) -> bool {
+        self.transfer == Transfer::OneRequest
+    }
+
     /// Whether a listing of everything comes in the order of the names.
     pub(super) fn lists_in_order(&self) -> bool {
         self.transfer == Transfer::Multipart

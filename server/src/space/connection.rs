@@ -5,7 +5,7 @@ use crate::domain::space::{Credential, Storage};
 use futures::StreamExt;
 use opendal::{
     Buffer, Operator,
-    layers::{RetryLayer, TimeoutLayer},
+    layers::{RetryEvent, RetryLayer, TimeoutLayer},
 };
 use opendal_http_transport_reqwest::ReqwestTransport;
 use reqwest::Client;
@@ -72,10 +72,24 @@ impl Connection {
     pub(super) fn layered(&self, operator: Operator) -> Layered {
         let once =
             operator.layer(TimeoutLayer::new().with_timeout(self.limits.timeout).with_io_timeout(self.limits.timeout));
-        let retry =
-            RetryLayer::new().with_jitter().with_max_times(TRIES).with_min_delay(PAUSE).with_max_delay(LONGEST_PAUSE);
+        let retry = RetryLayer::new()
+            .with_notify(tell_retry)
+            .with_jitter()
+            .with_max_times(TRIES)
+            .with_min_delay(PAUSE)
+            .with_max_delay(LONGEST_PAUSE);
         Layered { patient: once.clone().layer(retry), once }
     }
+}
+
+fn tell_retry(event: RetryEvent<'_>) {
+    let (attempt, wait) = (event.attempt, event.retry_after.as_secs_f32());
+    tracing::info!(
+        attempt,
+        "{:?} failed for the moment and is tried again in {wait:.1} s: {}",
+        event.op,
+        event.err.message()
+    );
 }
 
 /// The same storage, asked with and without patience.

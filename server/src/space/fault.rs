@@ -38,6 +38,7 @@ impl Fault {
         match std::error::Error::source(self) {
             Some(source) => {
                 let words = innermost(source);
+                let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 let short: String = words.chars().take(WORDS).collect();
                 format!("{self}: {short}")
             }
@@ -80,6 +81,8 @@ impl From<opendal::Error> for Fault {
             ErrorKind::NotFound => Self::Missing,
             ErrorKind::ConditionNotMatch => Self::Changed,
             ErrorKind::PermissionDenied => Self::Denied(Box::new(error)),
+            // WebDAV's service tells a wrong password as something unexpected.
+            _ if error.message().trim() == "Unauthorized" => Self::Denied(Box::new(error)),
             _ if is_full(&error) => Self::Full(Box::new(error)),
             _ => Self::Unavailable(Box::new(error)),
         }

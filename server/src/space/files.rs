@@ -113,7 +113,7 @@ impl Files {
     pub(crate) fn has_folders(&self) -> bool {
         match self {
             Self::Local(_) => true,
-            Self::Cloud(cloud) => cloud.transfer() == Transfer::OneRequest,
+            Self::Cloud(cloud) => cloud.has_folders(),
         }
     }
 

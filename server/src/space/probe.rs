@@ -107,8 +107,7 @@ async fn probe_cloud(cloud: &Cloud, steps: &mut Steps) -> Result<Abilities, Unus
     let folder = cloud.own(&path::probe(rand::random()));
     let name = |name: &str| format!("{folder}{name}");
     let operator = cloud.asking_once();
-    let declared = operator.info().capability();
-    if declared.create_dir {
+    if cloud.has_folders() {
         steps.must("folder", cloud.make_folder(&name("a"))).await.map_err(no_such_place)?;
     }
     let write = |to: String| async move { Ok(operator.write(&to, CONTENT).await.map(|_| ())?) };

@@ -5,7 +5,7 @@ use crate::domain::{
     id::SpaceId,
     placement::Standing,
     shard::ShardKey,
-    space::{ShardStoreSettings, Storage, UserSpace},
+    space::{ShardStoreSettings, Tagged, UserSpace},
     time::Timestamp,
 };
 use bytes::Bytes;
@@ -18,20 +18,29 @@ fn key() -> ShardKey {
     ShardKey::new(Timestamp::now(), rand::random())
 }
 
-fn space(storage: Storage) -> Space {
+fn space(kind: &str, fields: serde_json::Value) -> Space {
+    let fields = fields.as_object().unwrap().clone();
     Space::open(UserSpace {
         id: SpaceId(1),
         name: "s".to_owned(),
-        storage,
+        storage: Tagged::new(kind, fields),
+        credential: Tagged::new(kind, serde_json::Map::new()),
         shard_store: Some(ShardStoreSettings { max_size: 0 }),
+        features: Vec::new(),
         working_dir: String::new(),
+        revision: 1,
         store_uuid: UUID.to_owned(),
+        probe: None,
     })
     .unwrap()
 }
 
 fn on_disk(root: &Path) -> Space {
-    space(Storage::Local { root: root.to_str().unwrap().to_owned() })
+    space("Local", serde_json::json!({"root": root.to_str().unwrap()}))
+}
+
+fn in_memory() -> Space {
+    space("Memory", serde_json::json!({}))
 }
 
 /// Writes `content` in blocks of odd sizes.
@@ -53,7 +62,7 @@ async fn write(store: &ShardStore, key: ShardKey, content: &[u8], cut: usize) ->
 }
 
 async fn what_was_written_is_read_back(space: Space) {
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let content: Vec<u8> = (0..3_000_000u32).map(|n| (n % 253) as u8).collect();
     for cut in [700_001, 1 << 20] {
         let key = key();
@@ -69,7 +78,7 @@ async fn what_was_written_is_read_back(space: Space) {
 }
 
 async fn bytes_that_fail_the_check_or_are_too_few_are_not_returned(space: Space) {
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let key = key();
     space.store.write_whole(key, vec![Bytes::from_static(b"content")]).await.unwrap();
     let refused = space.store.read(key, 0..7, |_| false).await;
@@ -79,17 +88,17 @@ async fn bytes_that_fail_the_check_or_are_too_few_are_not_returned(space: Space)
 }
 
 async fn what_is_not_there_is_missing_and_may_be_deleted(space: Space) {
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let key = key();
     assert!(matches!(space.store.read(key, 0..1, |_| true).await, Err(Fault::Missing)));
-    space.store.delete(key).await.unwrap();
+    space.store.delete(&[key]).await.unwrap();
     space.store.write_whole(key, vec![Bytes::from_static(b"x")]).await.unwrap();
-    space.store.delete(key).await.unwrap();
+    space.store.delete(&[key]).await.unwrap();
     assert!(matches!(space.store.read(key, 0..1, |_| true).await, Err(Fault::Missing)));
 }
 
 async fn a_folder_lists_its_shards(space: Space) {
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let (one, other) = (key(), key());
     for key in [one, other] {
         space.store.write_whole(key, vec![Bytes::from_static(b"x")]).await.unwrap();
@@ -102,12 +111,60 @@ async fn a_folder_lists_its_shards(space: Space) {
 }
 
 async fn a_space_stands_by_its_marker(space: Space) {
+    let space = Arc::new(space);
     assert!(space.look().await.is_err(), "a place without a marker passed for the space");
     assert_eq!(space.standing().await, Standing::Offline);
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     space.look().await.unwrap();
     assert_eq!(space.store.marker().await.unwrap(), Marker::Of(UUID.to_owned()));
     assert_eq!(space.standing().await, Standing::Healthy);
+}
+
+async fn files_come_back_by_their_names(space: Space) {
+    space.store.set_up(UUID, true).await.unwrap();
+    for (path, content) in [("a/b/one", "first"), ("a/two", "second"), ("zero", "")] {
+        put(&space, path, content).await.unwrap();
+    }
+    put(&space, "a/two", "second again").await.unwrap();
+    space.files.settle().await.unwrap();
+    let mut found = walk(&space, "a").await.unwrap();
+    found.sort();
+    assert_eq!(found, [("b/one".to_owned(), "first".to_owned()), ("two".to_owned(), "second again".to_owned())]);
+    assert_eq!(walk(&space, "a/two").await.unwrap(), [("two".to_owned(), "second again".to_owned())]);
+    assert_eq!(walk(&space, "").await.unwrap().len(), 3, "the marker and the shards are not among the files");
+    assert!(matches!(walk(&space, "nothing").await, Err(Fault::Missing)));
+    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(b"first").into();
+    assert!(space.files.holds("a/b/one", 5, "", Some(sha256)).await.unwrap());
+    assert!(!space.files.holds("a/two", 5, "", Some(sha256)).await.unwrap());
+    assert!(!space.files.holds("a/three", 5, "", Some(sha256)).await.unwrap());
+}
+
+async fn a_file_that_broke_off_takes_no_place(space: Space) {
+    space.store.set_up(UUID, true).await.unwrap();
+    put(&space, "kept", "old").await.unwrap();
+    let (blocks, queue) = mpsc::channel(1);
+    blocks.send(Arc::new(Block { pieces: vec![Bytes::from_static(b"ne")], _memory: None })).await.unwrap();
+    drop(blocks);
+    assert!(space.files.write("kept", 3, "", queue).await.is_err());
+    assert_eq!(walk(&space, "kept").await.unwrap(), [("kept".to_owned(), "old".to_owned())]);
+}
+
+async fn put(space: &Space, path: &str, content: &'static str) -> Result<(), Fault> {
+    let (blocks, queue) = mpsc::channel(1);
+    blocks.send(Arc::new(Block { pieces: vec![Bytes::from_static(content.as_bytes())], _memory: None })).await.unwrap();
+    drop(blocks);
+    space.files.write(path, content.len() as u64, "", queue).await
+}
+
+async fn walk(space: &Space, place: &str) -> Result<Vec<(String, String)>, Fault> {
+    let mut walk = space.files.walk(place.to_owned());
+    let mut found = Vec::new();
+    while let Some(entry) = walk.next().await {
+        let entry = entry?;
+        let bytes: Vec<Bytes> = futures::TryStreamExt::try_collect(space.files.read(&entry)).await?;
+        found.push((entry.path, String::from_utf8(bytes.concat()).unwrap()));
+    }
+    Ok(found)
 }
 
 macro_rules! suite {
@@ -123,7 +180,7 @@ macro_rules! suite {
         mod memory {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(super::space(super::Storage::Memory)).await;
+                super::$case(super::in_memory()).await;
             })*
         }
     };
@@ -135,13 +192,35 @@ suite![
     what_is_not_there_is_missing_and_may_be_deleted,
     a_folder_lists_its_shards,
     a_space_stands_by_its_marker,
+    files_come_back_by_their_names,
+    a_file_that_broke_off_takes_no_place,
 ];
+
+#[tokio::test]
+async fn a_walk_never_leaves_its_root() {
+    let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let space = on_disk(directory.path());
+    space.store.set_up(UUID, false).await.unwrap();
+    std::fs::write(outside.path().join("secret"), "x").unwrap();
+    std::fs::write(directory.path().join("inside"), "y").unwrap();
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink("inside", &link).unwrap();
+    assert_eq!(walk(&space, "").await.unwrap().len(), 2, "a link that stays inside is read");
+    for target in [outside.path().join("secret"), outside.path().to_owned(), "..".into(), "gone".into()] {
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(walk(&space, "").await.is_err(), "{target:?}");
+        let written = put(&space, "link/x", "z").await;
+        assert!(written.is_err(), "{target:?} was written through");
+    }
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1);
+}
 
 #[tokio::test]
 async fn a_shard_on_disk_is_never_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     let space = on_disk(directory.path());
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let key = key();
     space.store.write_whole(key, vec![Bytes::from_static(b"first")]).await.unwrap();
     assert!(space.store.write_whole(key, vec![Bytes::from_static(b"other")]).await.is_err());
@@ -154,7 +233,7 @@ async fn a_directory_that_went_away_is_not_filled_again() {
     let root = directory.path().join("mount");
     std::fs::create_dir(&root).unwrap();
     let space = on_disk(&root);
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     space.look().await.unwrap();
     // As when a disk is unmounted: the mount point is there, and empty.
     std::fs::remove_dir_all(&root).unwrap();
@@ -171,7 +250,7 @@ async fn a_directory_that_went_away_is_not_filled_again() {
 async fn a_name_that_is_not_ours_is_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let space = on_disk(directory.path());
-    space.store.set_up(UUID).await.unwrap();
+    space.store.set_up(UUID, true).await.unwrap();
     let key = key();
     let folder = directory.path().join("shards");
     std::fs::write(folder.join("00/notes.txt"), b"mine").unwrap();

@@ -1,6 +1,6 @@
 //! Guards the body of a request: counts it, gives it up when it stands still, and reads a refused one to its end.
 
-use crate::domain::Error;
+use crate::{domain::Error, http::auth::BodyChanged};
 use axum::{
     body::Body,
     extract::Request,
@@ -42,6 +42,9 @@ pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> Error {
     while let Some(cause) = next {
         if let Some(still) = cause.downcast_ref::<StoodStill>() {
             return Error::BrokenBody(still.to_string());
+        }
+        if let Some(changed) = cause.downcast_ref::<BodyChanged>() {
+            return Error::Unauthorized(changed.to_string());
         }
         let cut = cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message)
             || cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof);

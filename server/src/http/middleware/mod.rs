@@ -19,10 +19,11 @@ use tracing::Instrument;
 
 /// Runs one request: gives it an id, guards its body, survives its panics, and tells what became of it when the last
 /// byte of the answer has left.
-pub(crate) async fn around(State(body_timeout): State<Duration>, request: Request, next: Next) -> Response {
+pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     // First, so that everything below can be found under it.
     let id = request_id::of(request.headers());
+    request.extensions_mut().insert(request_id::RequestId(id.clone()));
     let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
     let mut record = log::Record {
         method: request.method().clone(),

@@ -4,6 +4,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
+/// The id of a request, for whoever handles it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(super) HeaderValue);
+
+impl RequestId {
+    pub(crate) fn text(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
 /// The longest id a client may bring.
 const MAX: usize = 64;
 

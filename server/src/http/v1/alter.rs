@@ -13,7 +13,7 @@ use crate::{
         id::{ObjectId, PackageId},
         name::ObjectPath,
     },
-    http::Door,
+    http::{Door, audit::Note},
     service,
 };
 use axum::extract::State;
@@ -69,10 +69,11 @@ pub(super) async fn move_objects(
 pub(super) async fn delete_objects(
     State(door): State<Door>,
     caller: Caller,
+    note: Note,
     Json(request): Json<DeleteObjects>,
 ) -> Result<Reply<Nothing>> {
     let ids = request.object_ids.into_iter().map(ObjectId).collect();
-    door.services.delete_objects(caller, ids).await?;
+    note.tell_removed(door.services.delete_objects(caller, ids).await?);
     Ok(Reply::DONE)
 }
 

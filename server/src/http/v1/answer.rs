@@ -1,7 +1,7 @@
 //! The `{code, message, data}` envelope on its way out.
 
 use super::error::ApiError;
-use crate::domain::Error;
+use crate::{domain::Error, http::audit::Outcome};
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -38,7 +38,9 @@ impl<T: Serialize> IntoResponse for Reply<T> {
 /// The envelope of a call that failed.
 pub(crate) fn failure(status: StatusCode, code: Code, message: String) -> Response {
     // These three fields always serialise; were that to change, an empty body with the right status is still true.
-    json(status, serde_json::to_vec(&Failure::new(code, message)).unwrap_or_default())
+    let mut response = json(status, serde_json::to_vec(&Failure::new(code, message)).unwrap_or_default());
+    response.extensions_mut().insert(Outcome(code));
+    response
 }
 
 fn json(status: StatusCode, body: Vec<u8>) -> Response {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{self, caller::Caller, id::BucketId, name::BucketName},
-    http::Door,
+    http::{Door, audit::Note},
 };
 use axum::extract::State;
 use coordinator_types::{
@@ -90,10 +90,11 @@ pub(super) async fn list_all(State(door): State<Door>, caller: Caller) -> Result
 pub(super) async fn delete(
     State(door): State<Door>,
     caller: Caller,
+    note: Note,
     Json(request): Json<DeleteBucket>,
 ) -> Result<Reply<Nothing>> {
     let only_empty = door.settings.only_empty_buckets_deleted;
-    door.services.delete_bucket(caller, BucketId(request.bucket_id), only_empty).await?;
+    note.tell_removed(door.services.delete_bucket(caller, BucketId(request.bucket_id), only_empty).await?);
     Ok(Reply::DONE)
 }
 

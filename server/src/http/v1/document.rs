@@ -30,13 +30,15 @@ use utoipa::{
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     servers((url = "/", description = "The server that serves this document.")),
-    security((), ("bearer" = []), ("apiToken" = []), ("apiKey" = [])),
+    security((), ("bearer" = []), ("apiToken" = []), ("apiKey" = []), ("signature" = [])),
     tags(
         (name = "bucket", description = "Names for sets of packages."),
         (name = "package", description = "Named sets of objects, each with one policy for how its objects are kept."),
         (name = "object", description = "Bytes at a path of a package."),
         (name = "userSpace", description = "Storage that you already have: where the bytes of objects lie, and what is imported and exported."),
-        (name = "multipart", description = "Large objects, sent part by part: start, send parts in any order, complete.")
+        (name = "multipart", description = "Large objects, sent part by part: start, send parts in any order, complete."),
+        (name = "presigned", description = "Links that let whoever holds them do one thing, for a while."),
+        (name = "audit", description = "Who changed what.")
     ),
     components(schemas(Failure, Code)),
     modifiers(&Entry)
@@ -62,6 +64,22 @@ impl Modify for Entry {
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
         components.add_security_scheme("apiToken", header("X-API-TOKEN"));
         components.add_security_scheme("apiKey", header("X-API-Key"));
+        let signature = "AWS Signature V4 of a credential, service `jcs`, any region: `AWS4-HMAC-SHA256 Credential=…, \
+            SignedHeaders=…, Signature=…`, with `host` among the signed headers and `X-Amz-Date` at most 15 minutes \
+            off. The payload hash is the SHA-256 of the body, also in `X-Amz-Content-Sha256` where that is sent; of \
+            `object/upload` and `object/uploadPart` it is the empty string or `UNSIGNED-PAYLOAD`. The caller sees \
+            and changes what the credential owns.";
+        components.add_security_scheme(
+            "signature",
+            SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description("Authorization", signature))),
+        );
+        let presigned = "AWS Signature V4 in the query, service `jcs`, any region: `X-Amz-Algorithm`, \
+            `X-Amz-Credential`, `X-Amz-Date`, `X-Amz-SignedHeaders`, `X-Expires` (seconds, 604800 at most; note the \
+            name) and `X-Amz-Signature`. The payload hash is the empty string. `presignedCreate` makes such links.";
+        components.add_security_scheme(
+            "presigned",
+            SecurityScheme::ApiKey(ApiKey::Query(ApiKeyValue::with_description("X-Amz-Signature", presigned))),
+        );
     }
 }
 
@@ -131,9 +149,9 @@ macro_rules! failures {
 failures! {
     /// Of every call.
     Always {
-        401 "Unauthorized" "No token, or a wrong one."
+        401 "Unauthorized" "No proof of who asks, or a wrong one; the message says why a signature or a link was refused."
             "send `Authorization: Bearer <token>`; the admin token is in credentials.toml in the data directory";
-        429 "Unauthorized" "Too many failed attempts from one address; `Retry-After` says when to go on. A right token always enters."
+        429 "Unauthorized" "Too many failed attempts from one address; `Retry-After` says when to go on. A right proof always enters."
             "too many failed attempts from this address; try again in 42 s";
         500 "OperationFailed" "The server met a defect; its log tells more under the id of the request." "internal error";
         503 "OperationFailed" "The database or a user space cannot be used now; trying again may help."
@@ -150,6 +168,11 @@ failures! {
             "packageID: must be an integer of 1 or more, not a string";
         413 "TooLarge" "More than a limit allows; the message names the limit. Nothing was done."
             "body: must be at most 1048576 bytes long";
+    }
+    /// Of calls about everybody.
+    Overseer {
+        403 "Forbidden" "Only a token may ask this."
+            "the audit log is for tokens: a credential sees its own things only";
     }
     /// Of calls that change anything.
     Change {

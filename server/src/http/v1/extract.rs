@@ -10,7 +10,7 @@
 use super::error::ApiError;
 use crate::{
     domain::{Error, Result},
-    http::{Door, middleware::limit},
+    http::{Door, audit::Note, middleware::limit},
 };
 use axum::{
     body::Body,
@@ -29,8 +29,9 @@ impl<T: Decode> FromRequest<Door> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, door: &Door) -> Result<Self, ApiError> {
-        let bytes = collect(request.into_body(), door.settings.json_body).await?;
-        Ok(Self(decode("body", &bytes)?))
+        let (head, body) = request.into_parts();
+        let bytes = collect(body, door.settings.json_body).await?;
+        Ok(Self(decode_told("body", &bytes, &Note::of(&head.extensions))?))
     }
 }
 
@@ -40,12 +41,21 @@ pub(super) trait Decode: Sized {
 }
 
 /// Reads `bytes` as one JSON object. `what` names the place in errors.
-pub(super) fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T> {
+#[cfg(test)]
+fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T> {
+    decode_told(what, bytes, &Note::default())
+}
+
+/// Reads `bytes` as one JSON object, and notes what it is about. `what` names the place in errors.
+pub(super) fn decode_told<T: Decode>(what: &'static str, bytes: &[u8], note: &Note) -> Result<T> {
     if bytes.is_empty() {
         return Err(Error::invalid(what, "is empty; send a JSON object"));
     }
     match serde_json::from_slice(bytes) {
-        Ok(Value::Object(map)) => T::decode(&mut Fields { map, within: String::new() }),
+        Ok(Value::Object(map)) => {
+            note.request(&map);
+            T::decode(&mut Fields { map, within: String::new() })
+        }
         Ok(other) => Err(Error::invalid(what, format!("must be a JSON object, not {}", kind(&other)))),
         Err(error) => Err(Error::invalid(what, format!("is not valid JSON: {error}"))),
     }
@@ -89,6 +99,30 @@ impl Fields {
         match self.required(name, "a string")? {
             Value::String(text) => Ok(text),
             other => Err(Error::invalid(self.path(name), format!("must be a string, not {}", kind(&other)))),
+        }
+    }
+
+    /// An integer that may be left out.
+    pub(super) fn optional_integer(&mut self, name: &'static str) -> Result<Option<i64>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        integer(&value, "an integer").map(Some).map_err(|reason| Error::invalid(self.path(name), reason))
+    }
+
+    /// Text that may be left out.
+    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(other) => Err(Error::invalid(self.path(name), format!("must be a string, not {}", kind(&other)))),
+        }
+    }
+
+    /// A boolean that may be left out.
+    pub(super) fn optional_boolean(&mut self, name: &'static str) -> Result<Option<bool>> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Bool(value)) => Ok(Some(value)),
+            Some(other) => Err(Error::invalid(self.path(name), format!("must be a boolean, not {}", kind(&other)))),
         }
     }
 
@@ -139,15 +173,6 @@ impl Fields {
             None => Ok(Vec::new()),
             Some(Value::Array(elements)) => Ok(elements),
             Some(other) => Err(Error::invalid(self.path(name), format!("must be an array, not {}", kind(&other)))),
-        }
-    }
-
-    /// Text that may be left out.
-    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
-        match self.take(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(Error::invalid(self.path(name), format!("must be a string, not {}", kind(&other)))),
         }
     }
 
@@ -237,7 +262,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Reads a body whole, up to `limit` bytes.
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
+pub(crate) async fn collect(mut body: Body, limit: usize) -> Result<Bytes> {
     let too_large = || Error::TooLarge { field: "body".into(), reason: format!("must be at most {limit} bytes long") };
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());

@@ -2,6 +2,7 @@
 
 mod alter;
 mod answer;
+mod audit;
 mod bucket;
 mod conditional;
 mod convert;
@@ -11,15 +12,19 @@ mod download;
 mod error;
 mod extract;
 mod form;
+mod link;
 mod list;
 mod multipart;
 mod package;
+mod page;
+mod presigned;
 mod query;
 mod space;
 mod upload;
 
 pub(crate) use answer::failure;
 pub(crate) use error::ApiError;
+pub(crate) use extract::collect;
 
 use super::Door;
 use crate::domain::Error;
@@ -70,7 +75,21 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(multipart::new_multipart_upload))
         .routes(routes!(multipart::upload_part))
         .routes(routes!(multipart::complete_multipart_upload))
-        .routes(routes!(multipart::abort_multipart_upload));
+        .routes(routes!(multipart::abort_multipart_upload))
+        // The same by a link that says all, for whoever holds it.
+        .routes(routes!(presigned::list_by_path))
+        .routes(routes!(presigned::download))
+        .routes(routes!(presigned::download_by_path))
+        .routes(routes!(presigned::upload))
+        .routes(routes!(presigned::new_multipart_upload))
+        .routes(routes!(presigned::upload_part))
+        .routes(routes!(presigned::complete_multipart_upload))
+        // Links, for those who cannot sign.
+        .routes(routes!(link::create))
+        .routes(routes!(link::list))
+        .routes(routes!(link::revoke))
+        // Who did what.
+        .routes(routes!(audit::list));
     document::refer_to_data(routes.get_openapi_mut());
     routes
 }

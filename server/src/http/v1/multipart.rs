@@ -5,7 +5,7 @@ use super::{
     convert,
     disposition::PartHead,
     document::{Always, BadBody, Change, Damage, Missing, WrongState, binary},
-    extract::{Decode, Fields, Json, decode},
+    extract::{Decode, Fields, Json, decode_told},
     form::{self, Sink},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         id::{ObjectId, PackageId},
         name::ObjectPath,
     },
-    http::Door,
+    http::{Door, audit::Note},
     service::{Body, PartUpload},
 };
 use axum::extract::{Request, State};
@@ -78,7 +78,7 @@ pub(super) async fn new_multipart_upload(
 )]
 pub(super) async fn upload_part(State(door): State<Door>, caller: Caller, request: Request) -> Result<Reply<Nothing>> {
     let (head, body) = request.into_parts();
-    let mut part = Part { upload: door.services.upload_part(caller)? };
+    let mut part = Part { upload: door.services.upload_part(caller)?, note: Note::of(&head.extensions) };
     form::read(&head.headers, body, 1, &mut part).await?;
     part.upload.commit().await?;
     Ok(Reply::DONE)
@@ -136,13 +136,14 @@ pub(super) async fn abort_multipart_upload(
 /// Hands the form to the service. Dropped before its commit, it leaves nothing.
 struct Part {
     upload: PartUpload,
+    note: Note,
 }
 
 impl Sink for Part {
     const FILE: &'static str = "file";
 
     async fn info(&mut self, info: &[u8]) -> domain::Result<()> {
-        let info: PartInfo = decode("info", info)?;
+        let info: PartInfo = decode_told("info", info, &self.note)?;
         self.upload.aim(ObjectId(info.object_id), info.index).await
     }
 

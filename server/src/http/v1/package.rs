@@ -15,7 +15,7 @@ use crate::{
         name::{BucketName, PackageName},
         redundancy::Redundancy,
     },
-    http::Door,
+    http::{Door, audit::Note},
 };
 use axum::extract::State;
 use coordinator_types::{
@@ -106,9 +106,10 @@ pub(super) async fn list_bucket_packages(
 pub(super) async fn delete(
     State(door): State<Door>,
     caller: Caller,
+    note: Note,
     Json(request): Json<DeletePackage>,
 ) -> Result<Reply<Nothing>> {
-    door.services.delete_package(caller, PackageId(request.package_id)).await?;
+    note.tell_removed(door.services.delete_package(caller, PackageId(request.package_id)).await?);
     Ok(Reply::DONE)
 }
 

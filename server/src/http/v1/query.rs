@@ -80,6 +80,15 @@ impl Params<'_> {
         Ok(self.find(name)?.map(Cow::into_owned))
     }
 
+    /// Every value of `name`, in the order in which they came.
+    pub(super) fn all(&self, name: &'static str) -> Result<Vec<String>> {
+        let pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let named = pairs.filter(|(key, _)| unescape(key).is_ok_and(|key| key.eq_ignore_ascii_case(name)));
+        named
+            .map(|(_, value)| unescape(value).map(Cow::into_owned).map_err(|reason| Error::invalid(name, reason)))
+            .collect()
+    }
+
     fn filled(&self, name: &'static str) -> Result<Option<Cow<'_, str>>> {
         Ok(self.find(name)?.filter(|text| !text.is_empty()))
     }

@@ -5,7 +5,7 @@ use super::{
     convert,
     disposition::PartHead,
     document::{Always, BadBody, Change, Missing, binary},
-    extract::{Decode, Fields, decode},
+    extract::{Decode, Fields, decode_told},
     form::{self, Sink},
 };
 use crate::{
@@ -14,8 +14,9 @@ use crate::{
         caller::Caller,
         id::{PackageId, SpaceId},
         name::ObjectPath,
+        object::Object,
     },
-    http::Door,
+    http::{Door, audit::Note},
     service::{Body, Upload},
 };
 use axum::extract::{Request, State};
@@ -58,22 +59,35 @@ pub(super) async fn upload(
     request: Request,
 ) -> Result<Reply<UploadedObjects>> {
     let (head, body) = request.into_parts();
-    let mut files = Files { upload: door.services.upload(caller)? };
+    let note = Note::of(&head.extensions);
+    let mut files = Files { upload: door.services.upload(caller)?, note: note.clone() };
     form::read(&head.headers, body, door.settings.upload_files, &mut files).await?;
     let objects = files.upload.commit().await?;
+    tell_objects(&note, &objects);
     Ok(Reply(UploadedObjects { uploadeds: convert::objects(&objects) }))
+}
+
+/// Notes how much was uploaded: one event tells of a request, however many files it brings.
+pub(super) fn tell_objects(note: &Note, objects: &[Object]) {
+    note.tell("objects", objects.len());
+    note.tell("bytes", objects.iter().map(|object| object.size).sum::<u64>());
+    if let [object] = objects {
+        note.tell("objectID", object.id.0);
+        note.tell("path", object.path.as_str());
+    }
 }
 
 /// Hands the parts of the form to the service. Dropped before its commit, it leaves nothing.
 struct Files {
     upload: Upload,
+    note: Note,
 }
 
 impl Sink for Files {
     const FILE: &'static str = "files";
 
     async fn info(&mut self, info: &[u8]) -> domain::Result<()> {
-        let info: UploadInfo = decode("info", info)?;
+        let info: UploadInfo = decode_told("info", info, &self.note)?;
         self.upload.aim(PackageId(info.package_id), info.affinity.map(SpaceId)).await
     }
 
