@@ -107,6 +107,14 @@ async fn probe_cloud(cloud: &Cloud, steps: &mut Steps) -> Result<Abilities, Unus
     let folder = cloud.own(&path::probe(rand::random()));
     let name = |name: &str| format!("{folder}{name}");
     let operator = cloud.asking_once();
+    // Before anything is written: some servers make a bucket that is missing when something is put into it.
+    let place = if cloud.has_folders() { "/".to_owned() } else { cloud.own("") };
+    let reach = async {
+        let place = if place.is_empty() { "/" } else { &place };
+        operator.lister_with(place).limit(1).await?.try_next().await?;
+        Ok(())
+    };
+    steps.must("reach", reach).await.map_err(no_such_place)?;
     if cloud.has_folders() {
         steps.must("folder", cloud.make_folder(&name("a"))).await.map_err(no_such_place)?;
     }
