@@ -42,7 +42,7 @@ pub(super) trait Decode: Sized {
 
 /// Reads `bytes` as one JSON object. `what` names the place in errors.
 #[cfg(test)]
-fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T> {
+pub(super) fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T> {
     decode_told(what, bytes, &Note::default())
 }
 
