@@ -55,6 +55,9 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
     let tls = config.tls.pair().map(Tls::open).transpose()?;
+    // Before anybody is told that the server is there: until it is installed, the signal ends the process. Without TLS
+    // it goes on doing so.
+    let hangup = tls.as_ref().map(|_| unix::signal(unix::SignalKind::hangup())).transpose()?;
 
     let settings = door_settings(&config, admin.token.expose().to_owned());
     let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
@@ -75,7 +78,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     tokio::select! {
         biased;
         _ = async { tokio::join!(door, stopping) } => {}
-        () = follow_certificate(tls.as_ref()) => {}
+        () = follow_certificate(tls.zip(hangup)) => {}
     }
     if tokio::time::timeout(TASK_GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
         tracing::warn!("a task did not end in time and is stopped; its next run continues");
@@ -212,11 +215,11 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     tasks
 }
 
-/// Reads the certificate again at each SIGHUP; for ever. Without TLS the signal ends the process, as it always does.
-async fn follow_certificate(tls: Option<&Tls>) {
-    let hangup = tls.and_then(|tls| Some((tls, unix::signal(unix::SignalKind::hangup()).ok()?)));
-    let Some((tls, mut hangup)) = hangup else { return std::future::pending().await };
-    while hangup.recv().await.is_some() {
+/// Reads the certificate again at each SIGHUP; for ever.
+async fn follow_certificate(followed: Option<(Tls, unix::Signal)>) {
+    let Some((tls, mut hangup)) = followed else { return std::future::pending().await };
+    loop {
+        hangup.recv().await;
         match tls.reload() {
             Ok(()) => tracing::info!("SIGHUP received: new connections get the certificate as it is now"),
             Err(error) => tracing::error!(

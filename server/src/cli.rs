@@ -88,8 +88,8 @@ enum CredentialCommand {
     },
     /// Make a new master key and seal every secret of the database with it
     ///
-    /// The server must be stopped. Where the key is in HOLDALL_MASTER_KEY, the new one is taken from
-    /// HOLDALL_MASTER_KEY_NEW. Servers on other machines that share the database need the new key too.
+    /// The server must be stopped. Where the key is in `HOLDALL_MASTER_KEY`, the new one is taken from
+    /// `HOLDALL_MASTER_KEY_NEW`. Servers on other machines that share the database need the new key too.
     RotateKey,
     /// Make a token for the JSON API. It is printed once and cannot be read again
     CreateToken {

@@ -38,7 +38,6 @@ class JcsQueryAuth(SigV4QueryAuth):
         return ""
 
     def _modify_request_before_signing(self, request):
-        request.headers.clear()
         names = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": self.scope(request),

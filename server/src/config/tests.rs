@@ -131,9 +131,15 @@ fn the_environment_is_read_as_toml() {
 
 #[test]
 fn other_peoples_variables_are_not_settings() {
-    for name in
-        ["HOLDALL", "HOLDALL_", "HOLDALL_MASTER_KEY", "HOLDALL_TEST_POSTGRES", "HOLDALL_PORT", "HOLDALL_SERVICE_HOST"]
-    {
+    for name in [
+        "HOLDALL",
+        "HOLDALL_",
+        "HOLDALL_MASTER_KEY",
+        "HOLDALL_MASTER_KEY_NEW",
+        "HOLDALL_TEST_POSTGRES",
+        "HOLDALL_PORT",
+        "HOLDALL_SERVICE_HOST",
+    ] {
         assert!(from_environment(name, "tcp://10.0.0.1:80").is_ok(), "{name}");
     }
 }
@@ -193,6 +199,7 @@ fn impossible_values_are_named_with_their_cure() {
         ("[database]\npool = 0", &["`database.pool`"]),
         ("[database]\nreaders = 0", &["`database.readers`"]),
         ("[shutdown]\ngrace = '2d'", &["`shutdown.grace`"]),
+        ("[audit]\nretention = '0s'", &["`audit.retention`"]),
         ("database_url = 'mysql://host/db'", &["`database_url`", "postgres://"]),
         ("[log]\nfilter = 'holdall=loud'", &["`log.filter`", "info"]),
         ("[spaces]\nlocal_roots = ['relative']", &["`spaces.local_roots`", "absolute"]),
@@ -218,6 +225,16 @@ fn another_address_than_loopback_needs_a_proxy() {
     assert_refused(from_file("s3_listen = '[::]:7891'"), &["`s3_listen`", "behind_proxy"]);
     assert!(from_file("listen = '0.0.0.0:7890'\nbehind_proxy = true").is_ok());
     assert!(from_file("listen = '[::1]:0'").is_ok());
+}
+
+#[test]
+fn tls_takes_both_files_and_then_any_address() {
+    let tls = "[tls]\ncertificate = '/c.pem'\nkey = '/k.pem'";
+    let config = from_file(&format!("listen = '0.0.0.0:7890'\n{tls}")).unwrap();
+    assert_eq!(config.tls.pair().unwrap().key, PathBuf::from("/k.pem"));
+    assert_eq!(from_file("").unwrap().tls.pair(), None);
+    assert_refused(from_file("[tls]\ncertificate = '/c.pem'"), &["`tls.key`", "`tls.certificate` is"]);
+    assert_refused(from_file("[tls]\nkey = '/k.pem'"), &["`tls.certificate`"]);
 }
 
 #[test]

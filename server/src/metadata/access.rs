@@ -204,7 +204,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// The credential of an id.
     pub(crate) async fn sealed_credential_by_id(&self, id: CredentialId) -> Result<Option<SealedCredential>> {
-        let sql = "SELECT id, access_key, secret_sealed, is_active, NULL AS link_id, NULL AS link_revoked_at
+        let sql = "SELECT id, access_key, secret_sealed, is_active,
+                          CAST(NULL AS BIGINT) AS link_id, CAST(NULL AS BIGINT) AS link_revoked_at
                    FROM credential WHERE id = $1";
         self.one(sql, [id.0.into()]).await
     }

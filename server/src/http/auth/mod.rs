@@ -35,7 +35,7 @@ use axum::{
 use coordinator_types::answer::Code;
 use failures::Failures;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 use subtle::ConstantTimeEq;
@@ -71,7 +71,7 @@ impl Entry {
 
 /// Lets a request in, or not, and tells the audit log of those that may change anything.
 pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let asked = Asked::of(&request);
+    let asked = Asked::of(&request, door.settings.behind_proxy);
     let (identity, mut request) = match prove(request, &door).await {
         Ok(proven) => proven,
         Err(refusal @ Error::Unauthorized(_)) => return refuse(&door, &asked, refusal),
@@ -104,20 +104,21 @@ impl FromRequestParts<Door> for Caller {
 struct Asked {
     operation: String,
     path: String,
-    peer: Option<SocketAddr>,
+    /// The address that asks, as far as it can be known.
+    peer: Option<IpAddr>,
     request_id: String,
     /// Whether it may change anything.
     changes: bool,
 }
 
 impl Asked {
-    fn of(request: &Request) -> Self {
+    fn of(request: &Request, behind_proxy: bool) -> Self {
         let path = request.uri().path().to_owned();
         let extensions = request.extensions();
         Self {
             operation: extensions.get::<MatchedPath>().map_or_else(|| path.clone(), |route| route.as_str().to_owned()),
             path,
-            peer: extensions.get::<Peer>().map(|peer| peer.0),
+            peer: address(request, behind_proxy),
             request_id: extensions.get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
             changes: !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
         }
@@ -130,11 +131,22 @@ impl Asked {
             operation: self.operation.clone(),
             target,
             outcome,
-            peer: self.peer.map(|peer| peer.ip().to_canonical().to_string()).unwrap_or_default(),
+            peer: self.peer.map(|peer| peer.to_string()).unwrap_or_default(),
             request_id: self.request_id.clone(),
             times: 1,
         }
     }
+}
+
+/// The address at the other end of the connection, or, behind a proxy, the one that the proxy saw: it stands last in
+/// `X-Forwarded-For`, and what stands before it anybody can have written.
+fn address(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
+    let forwarded = || {
+        let last = request.headers().get_all("x-forwarded-for").iter().next_back()?;
+        last.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+    };
+    let connected = || request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    behind_proxy.then(forwarded).flatten().or_else(connected).map(|address| address.to_canonical())
 }
 
 /// Tells the audit log of a request when it ends, in whatever way: also when the client went away in the middle.
@@ -185,15 +197,14 @@ async fn prove(request: Request, door: &Door) -> Result<(Identity, Request)> {
 }
 
 fn refuse(door: &Door, asked: &Asked, refusal: Error) -> Response {
-    let peer = asked.peer.map(|peer| peer.ip());
     tracing::warn!(
-        peer = peer.map(tracing::field::display),
+        peer = asked.peer.map(tracing::field::display),
         path = asked.path,
         "a request was refused entry: {refusal}"
     );
     let target = serde_json::json!({ "reason": refusal.to_string() }).to_string();
-    door.services.note_refused(peer, asked.event("nobody".to_owned(), target, "Unauthorized".to_owned()));
-    match peer.and_then(|peer| door.entry.failures.count(peer, Instant::now())) {
+    door.services.note_refused(asked.peer, asked.event("nobody".to_owned(), target, "Unauthorized".to_owned()));
+    match asked.peer.and_then(|peer| door.entry.failures.count(peer, Instant::now())) {
         None => v1::ApiError(refusal).into_response(),
         Some(wait) => too_many(wait),
     }
@@ -221,6 +232,19 @@ mod tests {
         assert!(open("127.0.0.1:7890") && open("[::1]:7890") && open("[::ffff:127.0.0.1]:7890"));
         assert!(!open("0.0.0.0:7890") && !open("[::]:7890") && !open("192.168.1.2:7890"));
         assert!(!Entry::new("t", false, "127.0.0.1:7890".parse().unwrap()).open);
+    }
+
+    #[test]
+    fn only_a_proxy_tells_who_is_behind_it() {
+        let mut request = Request::new(axum::body::Body::empty());
+        request.extensions_mut().insert(Peer("10.0.0.1:5".parse().unwrap()));
+        let of = |request: &Request, behind_proxy| address(request, behind_proxy).map(|address| address.to_string());
+        assert_eq!(of(&request, true).as_deref(), Some("10.0.0.1"));
+        request.headers_mut().append("x-forwarded-for", HeaderValue::from_static("1.1.1.1, 203.0.113.7"));
+        assert_eq!(of(&request, true).as_deref(), Some("203.0.113.7"));
+        assert_eq!(of(&request, false).as_deref(), Some("10.0.0.1"));
+        request.headers_mut().append("x-forwarded-for", HeaderValue::from_static("nonsense"));
+        assert_eq!(of(&request, true).as_deref(), Some("10.0.0.1"));
     }
 
     #[test]
