@@ -22,21 +22,24 @@ fn bad_spaces(root: &LocalRoot) -> Vec<(Value, &'static str)> {
         (json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1"}}), "bucket"),
         (json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": ""}}), "bucket"),
         (json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "a/b"}}), "bucket"),
-        (json!({"storage": {"type": "S3", "endpoint": "ftp://127.0.0.1", "bucket": "b"}}), "endpoint"),
-        (json!({"storage": {"type": "S3", "endpoint": "http://", "bucket": "b"}}), "endpoint"),
-        (json!({"storage": {"type": "S3", "endpoint": "http://a b", "bucket": "b"}}), "endpoint"),
-        (json!({"storage": {"type": "S3", "endpoint": 5, "bucket": "b"}}), "endpoint"),
+        (json!({"storage": {"type": "S3", "endpoint": "ftp://127.0.0.1", "bucket": "bin"}}), "endpoint"),
+        (json!({"storage": {"type": "S3", "endpoint": "http://", "bucket": "bin"}}), "endpoint"),
+        (json!({"storage": {"type": "S3", "endpoint": "http://a b", "bucket": "bin"}}), "endpoint"),
+        (json!({"storage": {"type": "S3", "endpoint": 5, "bucket": "bin"}}), "endpoint"),
         (
-            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "b", "pathStyle": "yes"}}),
+            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "bin", "pathStyle": "yes"}}),
             "pathStyle",
         ),
-        (json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "b", "timeout": -1}}), "timeout"),
         (
-            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "b", "timeout": "x"}}),
+            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "bin", "timeout": -1}}),
             "timeout",
         ),
         (
-            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "b", "concurrentReqs": -1}}),
+            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "bin", "timeout": "x"}}),
+            "timeout",
+        ),
+        (
+            json!({"storage": {"type": "S3", "endpoint": "http://127.0.0.1:1", "bucket": "bin", "concurrentReqs": -1}}),
             "concurrentReqs",
         ),
         (json!({"storage": {"type": "WebDAV"}, "credential": {"type": "WebDAV"}}), "endpoint"),
@@ -76,12 +79,12 @@ fn changed(mut good: Value, changes: &Value) -> Value {
 async fn a_bad_space_is_refused_by_its_field() {
     let root = LocalRoot::new();
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = root.allow(Server::with()).start();
     let client = server.client();
     let before = server.snapshot();
     for (changes, word) in bad_spaces(&root) {
-        let space = changed(s3.space("s", "b"), &changes);
+        let space = changed(s3.space("s", "bin"), &changes);
         let answer = client.try_create_space(space.clone()).await;
         assert_eq!(answer.status, 400, "{changes}: {answer:?}");
         let message = answer.refused(400, "BadArgument");
@@ -92,23 +95,23 @@ async fn a_bad_space_is_refused_by_its_field() {
         }
     }
     assert_nothing_changed(&server, &before).await;
-    assert!(s3.files("b").is_empty());
+    assert!(s3.files("bin").is_empty());
 }
 
 #[tokio::test]
 async fn a_bad_update_is_refused_by_its_field() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = Server::start();
     let client = server.client();
-    let space = client.create_space(s3.space("s", "b")).await;
+    let space = client.create_space(s3.space("s", "bin")).await;
     let before = server.snapshot();
     let cases = [
         (json!({"name": ""}), "name"),
         (json!({"name": 5}), "name"),
         (json!({"shardStore": {"maxSize": -1}}), "maxSize"),
         (json!({"storage": {"type": "WebDAV", "endpoint": "http://127.0.0.1:1"}}), "type"),
-        (json!({"storage": {"type": "S3", "endpoint": "ftp://x", "bucket": "b"}}), "endpoint"),
+        (json!({"storage": {"type": "S3", "endpoint": "ftp://x", "bucket": "bin"}}), "endpoint"),
         (json!({"credential": {"type": "WebDAV", "username": "u", "password": "p"}}), "credential"),
         (json!({"userSpaceID": "x", "name": "y"}), "userSpaceID"),
         (json!({"userSpaceID": -1, "name": "y"}), "userSpaceID"),

@@ -84,13 +84,13 @@ async fn a_package_becomes_objects_of_a_bucket() {
     let space = client.create_space(spaces::without_shards(broken.space("s"))).await;
     let (package, files) = exported_package(&client).await;
     client.export(space.id, package, "out").await;
-    lie_in(&broken.server.bucket("b").join("out"), &files);
+    lie_in(&broken.server.bucket("bin").join("out"), &files);
 
     broken.proxy.forget();
-    broken.server.put_file("b", &format!("out/{}", files[0].0), vec![b'x'; files[0].1.len()]);
-    fs::remove_file(broken.server.bucket("b").join("out").join(&files[1].0)).unwrap();
+    broken.server.put_file("bin", &format!("out/{}", files[0].0), vec![b'x'; files[0].1.len()]);
+    fs::remove_file(broken.server.bucket("bin").join("out").join(&files[1].0)).unwrap();
     client.export(space.id, package, "out").await;
-    lie_in(&broken.server.bucket("b").join("out"), &files);
+    lie_in(&broken.server.bucket("bin").join("out"), &files);
     assert!(broken.proxy.count("PUT", "/out/") <= 6, "{} were written again", broken.proxy.count("PUT", "/out/"));
 }
 
@@ -130,9 +130,9 @@ async fn a_package_becomes_files_of_a_webdav_share() {
 async fn a_path_that_leads_out_is_refused_before_anything_is_written() {
     let root = LocalRoot::new();
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let (_server, client, local, folder) = with_folder(&root, Server::with()).await;
-    let cloud = client.create_space(spaces::without_shards(s3.space("s", "b"))).await;
+    let cloud = client.create_space(spaces::without_shards(s3.space("s", "bin"))).await;
     let bucket = client.bucket("b").await;
     let paths = ["../x", "/abs", "a/../../x", "..", "a/..", "a//b", "./x", "a/./b", "back\\..\\slash/../x"];
     for (i, path) in paths.into_iter().enumerate() {
@@ -190,7 +190,7 @@ async fn an_export_that_is_cut_says_so_and_goes_on() {
     broken.proxy.clear();
     broken.proxy.forget();
     client.export(space.id, package, "out").await;
-    lie_in(&broken.server.bucket("b").join("out"), &files);
+    lie_in(&broken.server.bucket("bin").join("out"), &files);
     let written = broken.proxy.count("PUT", "/out/");
     assert!(written < files.len(), "{written}: what was there was not written again");
 }

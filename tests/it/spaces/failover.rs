@@ -9,7 +9,7 @@ async fn beside(broken: &Broken, setup: Setup) -> (Server, Client, UserSpace) {
     let mut server = setup.start();
     let client = server.client();
     let space = client.create_space(broken.space("s")).await;
-    server.lies_in(space.id, &broken.server.bucket("b"));
+    server.lies_in(space.id, &broken.server.bucket("bin"));
     (server, client, space)
 }
 
@@ -168,7 +168,7 @@ async fn a_space_without_its_marker_is_left_alone() {
     let package = client.new_package("b").await;
     let gone = put_near(&client, package, space.id, "gone", &fixture::content(1, 2 << 20)).await;
     let kept = put_near(&client, package, space.id, "kept", &fixture::content(2, 2 << 20)).await;
-    let bucket = broken.server.bucket("b");
+    let bucket = broken.server.bucket("bin");
     let marker = bucket.join(".holdall-space");
     let original = fs::read(&marker).unwrap();
     let orphan = bucket.join("shards/ab/000000000000000000000000000000ab");

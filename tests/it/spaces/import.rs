@@ -88,17 +88,17 @@ async fn one_file_becomes_a_package() {
 
 async fn a_bucket_becomes_a_package(setup: Setup) {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = many_chunks(setup).start();
     let client = server.client();
-    let space = client.create_space(spaces::without_shards(s3.space("s", "b"))).await;
+    let space = client.create_space(spaces::without_shards(s3.space("s", "bin"))).await;
     let files = some_files();
     for (path, content) in &files {
-        s3.put_file("b", &format!("pre/fix/{path}"), content);
+        s3.put_file("bin", &format!("pre/fix/{path}"), content);
     }
-    s3.put_file("b", "pre/fix-not", "a neighbour whose name begins alike");
+    s3.put_file("bin", "pre/fix-not", "a neighbour whose name begins alike");
     // Consoles make such markers where a user makes a folder: they are no files.
-    s3.client("b").put("pre/fix/marker/", "").await;
+    s3.client("bin").put("pre/fix/marker/", "").await;
     let bucket = client.bucket("b").await;
     let package = client.import(space.id, "pre/fix", bucket, "p").await;
     holds(&client, package, &files).await;
@@ -142,15 +142,15 @@ async fn a_garage_bucket_becomes_a_package() {
 async fn an_import_goes_where_it_is_asked_to() {
     let root = LocalRoot::new();
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let (mut server, client, space, folder) = with_folder(&root, Server::with()).await;
-    let target = client.create_space(s3.space("s", "b")).await;
-    server.lies_in(target.id, &s3.bucket("b"));
+    let target = client.create_space(s3.space("s", "bin")).await;
+    server.lies_in(target.id, &s3.bucket("bin"));
     write_all(&folder, &some_files());
     let bucket = client.bucket("b").await;
     client.try_import(space.id, "", bucket, "p", target.id).await.ok();
     assert!(inspect::shard_files(&server.space()).is_empty());
-    assert!(!inspect::shard_files(&s3.bucket("b")).is_empty());
+    assert!(!inspect::shard_files(&s3.bucket("bin")).is_empty());
 }
 
 async fn absent(client: &Client, bucket: i64, name: &str) {
@@ -170,10 +170,10 @@ async fn an_import_that_is_cut_shows_nothing_and_goes_on(setup: Setup) {
     let space = client.create_space(spaces::without_shards(broken.space("s"))).await;
     let files: Vec<_> = (0..2200_u64).map(|i| (format!("{i:04}"), fixture::content(i, 500))).collect();
     for (path, content) in &files {
-        broken.server.put_file("b", &format!("in/{path}"), content);
+        broken.server.put_file("bin", &format!("in/{path}"), content);
     }
     let bucket = client.bucket("b").await;
-    broken.proxy.add(Rule::new(Deed::Answer(403)).method("GET").path("/b/in/").after(1500));
+    broken.proxy.add(Rule::new(Deed::Answer(403)).method("GET").path("/bin/in/").after(1500));
     let message = failed(&client.try_import(space.id, "in", bucket, "p", 0).await);
     says(&message, &["in/", "file", "space", "`"]);
     absent(&client, bucket, "p").await;
@@ -181,7 +181,7 @@ async fn an_import_that_is_cut_shows_nothing_and_goes_on(setup: Setup) {
     broken.proxy.clear();
     broken.proxy.forget();
     let package = client.import(space.id, "in", bucket, "p").await;
-    let read_again = broken.proxy.count("GET", "/b/in/");
+    let read_again = broken.proxy.count("GET", "/bin/in/");
     assert!(read_again < 2000, "{read_again} of 2 200 files were read: what was there was read again");
     assert_eq!(client.package_objects(package).await.len(), files.len());
     for (path, content) in files.iter().step_by(97) {
@@ -197,7 +197,7 @@ async fn an_import_whose_source_dies_is_an_error_and_not_a_small_package() {
     let client = server.client();
     let space = client.create_space(spaces::without_shards(broken.space("s"))).await;
     for i in 0..300_u64 {
-        broken.server.put_file("b", &format!("in/{i:04}"), fixture::content(i, 500));
+        broken.server.put_file("bin", &format!("in/{i:04}"), fixture::content(i, 500));
     }
     let bucket = client.bucket("b").await;
     broken.proxy.add(Rule::new(Deed::Drop).after(100));
@@ -216,10 +216,10 @@ async fn an_import_goes_on_after_a_crash() {
     let client = server.client();
     let space = client.create_space(spaces::without_shards(broken.space("s"))).await;
     for i in 0..1500_u64 {
-        broken.server.put_file("b", &format!("in/{i:04}"), fixture::content(i, 500));
+        broken.server.put_file("bin", &format!("in/{i:04}"), fixture::content(i, 500));
     }
     let bucket = client.bucket("b").await;
-    broken.proxy.add(Rule::new(Deed::Stall).method("GET").path("/b/in/").after(1200));
+    broken.proxy.add(Rule::new(Deed::Stall).method("GET").path("/bin/in/").after(1200));
     let running = {
         let client = client.clone();
         tokio::spawn(async move {
@@ -228,12 +228,12 @@ async fn an_import_goes_on_after_a_crash() {
             client.request(reqwest::Method::POST, "/v1/userSpace/createPackage").json(&body).send().await
         })
     };
-    eventually("it is in the middle", || async { (broken.proxy.count("GET", "/b/in/") >= 1200).then_some(()) }).await;
+    eventually("it is in the middle", || async { (broken.proxy.count("GET", "/bin/in/") >= 1200).then_some(()) }).await;
     server.kill();
     assert!(running.await.unwrap().is_err());
     broken.proxy.clear();
-    fs::remove_file(broken.server.bucket("b").join("in/0007")).unwrap();
-    broken.server.put_file("b", "in/0008", "changed");
+    fs::remove_file(broken.server.bucket("bin").join("in/0007")).unwrap();
+    broken.server.put_file("bin", "in/0008", "changed");
     server.start_again();
     let client = server.client();
     absent(&client, bucket, "p").await;
@@ -320,11 +320,11 @@ async fn white_space_at_the_end_of_a_name_is_not_lost() {
     holds(&client, package, &files).await;
 
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     for (path, content) in &files {
-        s3.put_file("b", &format!("in/{path}"), content);
+        s3.put_file("bin", &format!("in/{path}"), content);
     }
-    let space = client.create_space(spaces::without_shards(s3.space("s", "b"))).await;
+    let space = client.create_space(spaces::without_shards(s3.space("s", "bin"))).await;
     let answer = client.try_import(space.id, "in", bucket, "q", 0).await;
     if answer.status == 200 {
         holds(&client, answer.ok()["package"]["packageID"].as_i64().unwrap(), &files).await;

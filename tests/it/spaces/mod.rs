@@ -53,19 +53,19 @@ struct Broken {
 impl Broken {
     fn new() -> Self {
         let server = S3Server::start();
-        server.make_bucket("b");
+        server.make_bucket("bin");
         let proxy = Proxy::to(server.address());
         Self { server, proxy }
     }
 
     /// The bucket as a space, reached through the proxy.
     fn space(&self, name: &str) -> Value {
-        self.server.space_at(&self.proxy.endpoint(), name, "b")
+        self.server.space_at(&self.proxy.endpoint(), name, "bin")
     }
 
     /// The objects that hold content.
     fn shards(&self) -> BTreeMap<String, u64> {
-        inspect::shard_files(&self.server.bucket("b"))
+        inspect::shard_files(&self.server.bucket("bin"))
     }
 }
 

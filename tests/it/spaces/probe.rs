@@ -16,34 +16,34 @@ async fn refused_at_test_and_create(server: &Server, space: &Value, words: &[&st
 #[tokio::test]
 async fn what_is_wrong_with_a_bucket_is_said() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = Server::start();
     refused_at_test_and_create(&server, &s3.space("s", "missing"), &["bucket"]).await;
-    let wrong_key = spaces::s3("s", &s3.endpoint(), "b", s3_server::ACCESS_KEY, "wrong");
+    let wrong_key = spaces::s3("s", &s3.endpoint(), "bin", s3_server::ACCESS_KEY, "wrong");
     refused_at_test_and_create(&server, &wrong_key, &["key", "signature", "denied", "credential"]).await;
-    let unknown = spaces::s3("s", &s3.endpoint(), "b", "nobody", s3_server::SECRET_KEY);
+    let unknown = spaces::s3("s", &s3.endpoint(), "bin", "nobody", s3_server::SECRET_KEY);
     refused_at_test_and_create(&server, &unknown, &["key", "signature", "denied", "credential"]).await;
     // Nobody listens there.
-    let nowhere = s3.space_at("http://127.0.0.1:1", "s", "b");
+    let nowhere = s3.space_at("http://127.0.0.1:1", "s", "bin");
     refused_at_test_and_create(&server, &nowhere, &["connect", "reach", "refused"]).await;
-    let no_name = s3.space_at("http://no-such-host.invalid", "s", "b");
+    let no_name = s3.space_at("http://no-such-host.invalid", "s", "bin");
     refused_at_test_and_create(&server, &no_name, &["connect", "reach", "resolve", "dns", "no-such-host"]).await;
-    assert!(s3.files("b").is_empty(), "{:?}", s3.files("b"));
+    assert!(s3.files("bin").is_empty(), "{:?}", s3.files("bin"));
 }
 
 #[tokio::test]
 async fn a_storage_that_only_reads_is_told_by_its_step() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     s3.set_read_only(true);
     let server = Server::start();
-    refused_at_test_and_create(&server, &s3.space("s", "b"), &["write"]).await;
+    refused_at_test_and_create(&server, &s3.space("s", "bin"), &["write"]).await;
 }
 
 #[tokio::test]
 async fn a_storage_that_lies_is_found_out() {
     let broken = Broken::new();
-    broken.proxy.add(Rule::new(Deed::CorruptResponse).method("GET").path("/b/"));
+    broken.proxy.add(Rule::new(Deed::CorruptResponse).method("GET").path("/bin/"));
     let server = Server::start();
     refused_at_test_and_create(&server, &broken.space("s"), &["read", "list", "answer", "different", "xml", "parse"])
         .await;
@@ -73,10 +73,10 @@ async fn a_storage_that_stalls_is_given_up() {
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_refused_unless_told() {
     let s3 = S3Server::start_tls();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = Server::start();
     let client = server.client();
-    let mut space = s3.space("s", "b");
+    let mut space = s3.space("s", "bin");
     for answer in [client.test_space(&space).await, client.try_create_space(space.clone()).await] {
         says(&failed(&answer), &["certificate", "tls"]);
     }
@@ -85,7 +85,7 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_unless_told() {
     let warnings = data["warnings"].as_array().unwrap_or_else(|| panic!("no warnings: {data}"));
     assert!(warnings.iter().any(|warning| warning.as_str().unwrap().contains("skipTlsVerify")), "{data}");
     let made = client.create_space(space).await;
-    server.lies_in(made.id, &s3.bucket("b"));
+    server.lies_in(made.id, &s3.bucket("bin"));
     assert_eq!(made.storage["skipTlsVerify"], true);
     let log = server.log();
     let warned = log.lines().any(|line| line.contains("WARN") && line.to_lowercase().contains("tls"));
@@ -96,17 +96,17 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_unless_told() {
     assert!(client.read(object.id).await == content);
 
     // Taken back, it is refused again, and nothing is changed.
-    failed(&client.try_update_space(made.id, json!({"storage": s3.space("s", "b")["storage"]})).await);
+    failed(&client.try_update_space(made.id, json!({"storage": s3.space("s", "bin")["storage"]})).await);
     assert!(client.read(object.id).await == content);
 }
 
 #[tokio::test]
 async fn the_probe_says_what_a_storage_can_do() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = Server::with().set("spaces.memory", true).start();
     let client = server.client();
-    let made = client.create_space(s3.space("s", "b")).await;
+    let made = client.create_space(s3.space("s", "bin")).await;
     let probe = made.probe.unwrap();
     for ability in ["conditionalWrite", "copy", "batchDelete", "orderedListing", "presign"] {
         assert!(probe.abilities.contains_key(ability), "{probe:?}");
@@ -129,7 +129,7 @@ async fn what_a_storage_cannot_do_is_lived_with() {
     let mut server = Server::with().eager_sweep().start();
     let client = server.client();
     let made = client.create_space(broken.space("s")).await;
-    server.lies_in(made.id, &broken.server.bucket("b"));
+    server.lies_in(made.id, &broken.server.bucket("bin"));
     let probe = made.probe.unwrap();
     assert!(!probe.abilities["batchDelete"], "{probe:?}");
     let package = client.new_package("b").await;
@@ -145,7 +145,7 @@ async fn a_space_that_dies_is_offline_and_comes_back() {
     let mut server = Server::start();
     let client = server.client();
     let made = client.create_space(broken.space("s")).await;
-    server.lies_in(made.id, &broken.server.bucket("b"));
+    server.lies_in(made.id, &broken.server.bucket("bin"));
     broken.proxy.die();
     let probed = client.probe_space(made.id).await;
     assert_eq!(probed.state, SpaceState::Offline, "{probed:?}");
@@ -165,7 +165,7 @@ async fn a_server_starts_without_its_spaces() {
     let mut server = Server::start();
     let client = server.client();
     let made = client.create_space(broken.space("s")).await;
-    server.lies_in(made.id, &broken.server.bucket("b"));
+    server.lies_in(made.id, &broken.server.bucket("bin"));
     let package = client.new_package("b").await;
     let content = fixture::content(1, 600_000);
     let object = put_near(&client, package, made.id, "a", &content).await;

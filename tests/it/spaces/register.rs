@@ -41,14 +41,14 @@ async fn dies(client: &Client, space: &UserSpace) {
 
 async fn an_s3_bucket_is_registered_changed_and_removed(setup: Setup) {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = setup.start();
     let client = server.client();
-    let made = lives(&client, &s3.space("s", "b")).await;
-    let files = s3.files("b");
+    let made = lives(&client, &s3.space("s", "bin")).await;
+    let files = s3.files("bin");
     assert!(files.contains_key(".holdall-space"), "{files:?}");
     assert!(files.keys().all(|file| file.starts_with(".holdall-")), "the probe cleans up after itself: {files:?}");
-    let marker = String::from_utf8(s3.read_file("b", ".holdall-space")).unwrap();
+    let marker = String::from_utf8(s3.read_file("bin", ".holdall-space")).unwrap();
     let is_uuid = |text: &str| text.len() == 36 && text.chars().filter(|c| *c == '-').count() == 4;
     assert!(marker.split(|c: char| !(c.is_ascii_hexdigit() || c == '-')).any(is_uuid), "{marker}");
     dies(&client, &made).await;
@@ -129,16 +129,16 @@ async fn memory_is_a_space_where_the_configuration_says_so() {
 #[tokio::test]
 async fn shards_lie_below_the_working_directory() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = Server::start();
     let client = server.client();
-    let mut space = s3.space("s", "b");
+    let mut space = s3.space("s", "bin");
     space["workingDir"] = "deep/inside".into();
     let space = client.create_space(space).await;
-    server.lies_in(space.id, &s3.bucket("b").join("deep/inside"));
+    server.lies_in(space.id, &s3.bucket("bin").join("deep/inside"));
     let package = client.new_package("b").await;
     put_near(&client, package, space.id, "a", &fixture::content(1, 1 << 20)).await;
-    let files = s3.files("b");
+    let files = s3.files("bin");
     assert!(files.contains_key("deep/inside/.holdall-space"), "{files:?}");
     let shards: Vec<_> = files.keys().filter(|file| file.contains("shards")).collect();
     assert!(!shards.is_empty());
@@ -176,11 +176,11 @@ fn failed_or_exists(answer: &Answer) -> String {
 
 async fn an_update_changes_what_it_names(setup: Setup) {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = setup.start();
     let client = server.client();
-    let made = client.create_space(s3.space("s", "b")).await;
-    server.lies_in(made.id, &s3.bucket("b"));
+    let made = client.create_space(s3.space("s", "bin")).await;
+    server.lies_in(made.id, &s3.bucket("bin"));
 
     let changed = client.update_space(made.id, json!({"shardStore": {"maxSize": 7}})).await;
     assert_eq!((changed.name.as_str(), changed.shard_store), ("s", Some(ShardStore { max_size: 7 })));
@@ -214,11 +214,11 @@ async fn an_update_changes_what_it_names(setup: Setup) {
 
 async fn a_space_with_data_is_not_deleted(setup: Setup) {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = setup.eager_sweep().start();
     let client = server.client();
-    let space = client.create_space(s3.space("s", "b")).await;
-    server.lies_in(space.id, &s3.bucket("b"));
+    let space = client.create_space(s3.space("s", "bin")).await;
+    server.lies_in(space.id, &s3.bucket("bin"));
     let package = client.new_package("b").await;
     let mut objects = Vec::new();
     for i in 0..3 {
@@ -234,5 +234,6 @@ async fn a_space_with_data_is_not_deleted(setup: Setup) {
     // Dead shards do not keep it: they go at once.
     client.delete(&objects[2..]).await;
     assert_eq!(client.delete_space(space.id).await.ok(), Value::Null);
-    eventually("what was dead goes", || async { inspect::shard_files(&s3.bucket("b")).is_empty().then_some(()) }).await;
+    eventually("what was dead goes", || async { inspect::shard_files(&s3.bucket("bin")).is_empty().then_some(()) })
+        .await;
 }

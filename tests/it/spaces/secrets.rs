@@ -24,10 +24,10 @@ async fn a_secret_is_nowhere_to_be_seen() {
     let mut said = Vec::new();
 
     let space = client.create_space(broken.space("s")).await;
-    server.lies_in(space.id, &broken.server.bucket("b"));
+    server.lies_in(space.id, &broken.server.bucket("bin"));
     assert_eq!(space.credential["secretAccessKey"], "");
     assert_eq!(space.credential["accessKeyId"], s3_server::ACCESS_KEY, "what is no secret is shown");
-    let mut wrong = spaces::s3("t", &broken.proxy.endpoint(), "b", s3_server::ACCESS_KEY, WRONG);
+    let mut wrong = spaces::s3("t", &broken.proxy.endpoint(), "bin", s3_server::ACCESS_KEY, WRONG);
     wrong["credential"]["sessionToken"] = TOKEN.into();
     said.push(client.try_create_space(wrong.clone()).await);
     said.push(client.test_space(&wrong).await);
@@ -147,7 +147,7 @@ async fn the_keys_of_the_server_itself_are_never_used() {
             failed(&answer);
         }
     }
-    assert!(broken.server.files("b").is_empty());
+    assert!(broken.server.files("bin").is_empty());
     assert_eq!(client.spaces().await.len(), 1);
 }
 
@@ -155,10 +155,10 @@ async fn the_keys_of_the_server_itself_are_never_used() {
 #[tokio::test]
 async fn sealed_credentials_are_bound_to_the_database() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = Server::start();
     let client = server.client();
-    client.create_space(s3.space("s", "b")).await;
+    client.create_space(s3.space("s", "bin")).await;
     let rows = server.snapshot().rows;
     let spaces: Vec<&String> = rows["user_space"].iter().collect();
     assert_eq!(spaces.len(), 2);

@@ -40,14 +40,14 @@ async fn holds_what_is_uploaded(client: &Client, space: &UserSpace) {
 
 async fn an_s3_space_holds_what_is_uploaded_near_it(setup: Setup) {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = many_chunks(setup).start();
     let client = server.client();
-    let space = client.create_space(s3.space("s", "b")).await;
-    server.lies_in(space.id, &s3.bucket("b"));
+    let space = client.create_space(s3.space("s", "bin")).await;
+    server.lies_in(space.id, &s3.bucket("bin"));
     holds_what_is_uploaded(&client, &space).await;
     assert!(inspect::shard_files(&server.space()).is_empty(), "all of it lies where it was asked for");
-    let stored = inspect::shard_files(&s3.bucket("b"));
+    let stored = inspect::shard_files(&s3.bucket("bin"));
     assert!(stored.len() >= 10, "{stored:?}");
     assert_eq!(stored, inspect::needed_shards(&server.database_url(), space.id), "nothing else lies there");
 }
@@ -104,16 +104,16 @@ async fn memory_holds_what_is_uploaded_near_it() {
 #[tokio::test]
 async fn a_large_file_streams_through() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = Server::start();
     let client = server.client();
-    let space = client.create_space(s3.space("s", "b")).await;
-    server.lies_in(space.id, &s3.bucket("b"));
+    let space = client.create_space(s3.space("s", "bin")).await;
+    server.lies_in(space.id, &s3.bucket("bin"));
     let package = client.new_package("b").await;
     let content = fixture::content(1, 200 << 20);
     let idle = server.peak_memory();
     let object = put_near(&client, package, space.id, "large", &content).await;
-    assert_eq!(inspect::shard_files(&s3.bucket("b")).len(), 4);
+    assert_eq!(inspect::shard_files(&s3.bucket("bin")).len(), 4);
     assert!(client.read(object.id).await == content);
     let more = (server.peak_memory() - idle) >> 20;
     assert!(more <= 100, "{more} MiB for a file of 200");
@@ -126,7 +126,7 @@ async fn many_small_files_take_few_requests() {
     let mut server = Server::start();
     let client = server.client();
     let space = client.create_space(broken.space("s")).await;
-    server.lies_in(space.id, &broken.server.bucket("b"));
+    server.lies_in(space.id, &broken.server.bucket("bin"));
     let package = client.new_package("b").await;
     broken.proxy.forget();
     let mut form = Form::new().info(json!({"packageID": package, "affinity": space.id}));
@@ -148,7 +148,7 @@ async fn no_more_requests_at_once_than_allowed() {
     let mut space = broken.space("s");
     space["storage"]["concurrentReqs"] = 2.into();
     let space = client.create_space(space).await;
-    server.lies_in(space.id, &broken.server.bucket("b"));
+    server.lies_in(space.id, &broken.server.bucket("bin"));
     assert_eq!(space.storage["concurrentReqs"], 2);
     let package = client.new_package("b").await;
     broken.proxy.forget();
@@ -167,20 +167,20 @@ async fn no_more_requests_at_once_than_allowed() {
 #[tokio::test]
 async fn a_space_takes_no_more_than_it_may() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = many_chunks(Server::with()).eager_sweep().start();
     let client = server.client();
-    let mut space = s3.space("tiny", "b");
+    let mut space = s3.space("tiny", "bin");
     space["shardStore"] = json!({"maxSize": 3});
     let space = client.create_space(space).await;
-    server.lies_in(space.id, &s3.bucket("b"));
+    server.lies_in(space.id, &s3.bucket("bin"));
     assert_eq!((space.used, space.free), (Some(0), Some(3 << 20)));
     let package = client.new_package("b").await;
     let first = put_near(&client, package, space.id, "first", &fixture::content(1, 2 << 20)).await;
     // What does not fit goes elsewhere: an affinity is a preference.
     let second = put_near(&client, package, space.id, "second", &fixture::content(2, 2 << 20)).await;
     let third = put_near(&client, package, space.id, "third", &fixture::content(3, 2 << 20)).await;
-    let stored = |server: &S3Server| inspect::shard_files(&server.bucket("b")).values().sum::<u64>();
+    let stored = |server: &S3Server| inspect::shard_files(&server.bucket("bin")).values().sum::<u64>();
     assert!(stored(&s3) <= 3 << 20, "{}", stored(&s3));
     for (object, seed) in [(&first, 1), (&second, 2), (&third, 3)] {
         assert!(client.read(object.id).await == fixture::content(seed, 2 << 20));
@@ -209,19 +209,19 @@ async fn a_space_takes_no_more_than_it_may() {
 #[tokio::test]
 async fn uploads_that_come_together_do_not_overfill_a_space() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let mut server = many_chunks(Server::with()).start();
     let client = server.client();
-    let mut space = s3.space("tiny", "b");
+    let mut space = s3.space("tiny", "bin");
     space["shardStore"] = json!({"maxSize": 4});
     let space = client.create_space(space).await;
-    server.lies_in(space.id, &s3.bucket("b"));
+    server.lies_in(space.id, &s3.bucket("bin"));
     let package = client.new_package("b").await;
     let contents: Vec<_> = (0..12).map(|i| fixture::content(i, 1 << 20)).collect();
     let paths: Vec<_> = (0..12).map(|i| i.to_string()).collect();
     let puts = paths.iter().zip(&contents).map(|(path, content)| put_near(&client, package, space.id, path, content));
     let objects = futures::future::join_all(puts).await;
-    let stored: u64 = inspect::shard_files(&s3.bucket("b")).values().sum();
+    let stored: u64 = inspect::shard_files(&s3.bucket("bin")).values().sum();
     assert!(stored <= 4 << 20, "{stored} bytes in 4 MiB");
     for (object, content) in objects.iter().zip(&contents) {
         assert!(client.read(object.id).await == content);
@@ -231,10 +231,10 @@ async fn uploads_that_come_together_do_not_overfill_a_space() {
 #[tokio::test]
 async fn a_space_without_a_shard_store_holds_no_objects() {
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let server = Server::start();
     let client = server.client();
-    let space = client.create_space(spaces::without_shards(s3.space("s", "b"))).await;
+    let space = client.create_space(spaces::without_shards(s3.space("s", "bin"))).await;
     assert_eq!((space.shard_store, space.used), (None, None));
     let package = client.new_package("b").await;
     let answer = try_put_near(&client, package, space.id, "a", b"content").await;
@@ -243,8 +243,8 @@ async fn a_space_without_a_shard_store_holds_no_objects() {
     } else {
         assert!(answer.refused(400, "BadArgument").contains("affinity"));
     }
-    assert!(inspect::shard_files(&s3.bucket("b")).is_empty());
-    let files = s3.files("b");
+    assert!(inspect::shard_files(&s3.bucket("bin")).is_empty());
+    let files = s3.files("bin");
     assert_eq!(files.keys().collect::<Vec<_>>(), [".holdall-space"], "the marker alone");
 }
 
@@ -255,7 +255,7 @@ async fn what_a_crash_leaves_in_a_cloud_is_swept() {
     let mut server = many_chunks(Server::with()).eager_sweep().start();
     let client = server.client();
     let space = client.create_space(broken.space("s")).await;
-    server.lies_in(space.id, &broken.server.bucket("b"));
+    server.lies_in(space.id, &broken.server.bucket("bin"));
     let package = client.new_package("b").await;
     let kept = put_near(&client, package, space.id, "kept", &fixture::content(1, 2 << 20)).await;
     let before = broken.shards();
