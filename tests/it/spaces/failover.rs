@@ -174,7 +174,7 @@ async fn a_space_without_its_marker_is_left_alone() {
     let orphan = bucket.join("shards/ab/000000000000000000000000000000ab");
 
     fs::remove_file(&marker).unwrap();
-    assert_eq!(client.probe_space(space.id).await.state, SpaceState::Offline);
+    assert_eq!(client.look_at_space(space.id).await.state, SpaceState::Offline);
     assert!(!marker.exists(), "looking does not make it the same place again");
     fs::create_dir_all(orphan.parent().unwrap()).unwrap();
     fs::write(&orphan, "nobody's").unwrap();
@@ -188,7 +188,7 @@ async fn a_space_without_its_marker_is_left_alone() {
     let text = String::from_utf8(original.clone()).unwrap();
     let another: String = text.chars().map(|c| if c.is_ascii_digit() { '7' } else { c }).collect();
     fs::write(&marker, another).unwrap();
-    assert_eq!(client.probe_space(space.id).await.state, SpaceState::Offline);
+    assert_eq!(client.look_at_space(space.id).await.state, SpaceState::Offline);
     two_more_sweeps(&client).await;
     assert_eq!(broken.shards(), files, "nothing is deleted");
     assert_eq!(broken.proxy.count("DELETE", "shards/") + broken.proxy.count("POST", "delete"), 0);

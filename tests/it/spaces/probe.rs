@@ -147,7 +147,7 @@ async fn a_space_that_dies_is_offline_and_comes_back() {
     let made = client.create_space(broken.space("s")).await;
     server.lies_in(made.id, &broken.server.bucket("bin"));
     broken.proxy.die();
-    let probed = client.probe_space(made.id).await;
+    let probed = client.look_at_space(made.id).await;
     assert_eq!(probed.state, SpaceState::Offline, "{probed:?}");
     assert!(probed.since >= made.since && probed.last_error.is_some_and(|error| !error.is_empty()));
     let ready = client.get("/readyz", json!({})).await;

@@ -12,9 +12,8 @@ crate::on_both! {
 
 /// The whole life of a space that holds nothing.
 async fn lives(client: &Client, space: &Value) -> UserSpace {
-    let embedded = client.spaces().await;
     assert_eq!(client.test_space(space).await.ok(), Value::Null);
-    assert_eq!(client.spaces().await, embedded, "`test` stores nothing");
+    assert_eq!(client.spaces().await.len(), 1, "`test` stores nothing");
     let made = client.create_space(space.clone()).await;
     assert_eq!((made.name.as_str(), made.revision, made.state), ("s", 1, SpaceState::Healthy), "{made:?}");
     assert_eq!(made.storage["type"], space["storage"]["type"]);
@@ -22,9 +21,11 @@ async fn lives(client: &Client, space: &Value) -> UserSpace {
     assert_eq!(made.used, Some(0));
     let probe = made.probe.as_ref().expect("a new space was probed");
     assert!(!probe.steps.is_empty() && probe.steps.iter().all(|step| !step.step.is_empty()), "{probe:?}");
-    assert_eq!(client.space(made.id).await, made);
+    // How much is free on a disk that others write to differs from one look to the next.
+    let settled = |space: UserSpace| UserSpace { free: made.free, ..space };
+    assert_eq!(settled(client.space(made.id).await), made);
     assert_eq!(client.spaces().await.len(), 2);
-    assert_eq!(client.space_named("s").await, made);
+    assert_eq!(settled(client.space_named("s").await), made);
 
     let changed = client.update_space(made.id, json!({"name": "renamed"})).await;
     assert_eq!((changed.id, changed.name.as_str(), changed.revision), (made.id, "renamed", 2));
