@@ -1,6 +1,6 @@
 //! Opening the database.
 
-use super::{Metadata, error::translate, writer::Writer};
+use super::{reserve::Reserve, Metadata, error::translate, writer::Writer};
 use crate::{
     config::DatabaseConfig,
     domain::{Error, Result},
@@ -76,7 +76,8 @@ impl Metadata {
                     .pragma("temp_store", "MEMORY")
             });
         let readers = connect(options).await?;
-        Ok(Self::new(readers, Writer::grouped(writer, config.group)))
+        let file = url.trim_start_matches("sqlite://");
+        Ok(Self::new(readers, Writer::grouped(writer, config.group, Reserve::take_beside(Path::new(file)))))
     }
 
     async fn open_postgres(url: &str, config: &DatabaseConfig) -> Result<Self> {
