@@ -37,6 +37,7 @@ mod durability;
 mod entry;
 mod entry_signature;
 mod faults;
+mod harness;
 mod limits;
 mod listing_property;
 mod openapi;

@@ -71,8 +71,7 @@ impl Page {
 impl Client {
     /// A client of the server at `base` (`http://host:port`), without credentials.
     pub fn new(base: impl Into<String>) -> Self {
-        // Once for the process; a second time is refused, and no harm.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        provide_crypto();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { http, base: base.into() }
     }
@@ -280,6 +279,12 @@ impl Answer {
     }
 }
 
+/// Tells the TLS of this process which cryptography it uses: nobody chooses for it.
+pub(crate) fn provide_crypto() {
+    // The second call finds it done.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// `path?a=1&b=x`: the fields of a JSON object as a query.
 pub fn with_query(path: &str, query: &Value) -> String {
     let fields: Vec<String> = query
@@ -294,7 +299,7 @@ pub fn with_query(path: &str, query: &Value) -> String {
     if fields.is_empty() { path.to_owned() } else { format!("{path}?{}", fields.join("&")) }
 }
 
-fn decimal_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn decimal_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     let size: u64 = text.parse().map_err(D::Error::custom)?;
     if size.to_string() == text { Ok(size) } else { Err(D::Error::custom(format!("`{text}` is not plain decimal"))) }
@@ -314,7 +319,7 @@ fn file_hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Er
 }
 
 /// RFC 3339 with an offset. A timestamp without one does not parse.
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::Timestamp, D::Error> {
+pub(crate) fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<jiff::Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.as_bytes().get(10) != Some(&b'T') {
         return Err(D::Error::custom(format!("`{text}` is not RFC 3339")));

@@ -7,16 +7,30 @@
 #![expect(clippy::unwrap_used, reason = "in the harness of a test, a surprise is a failure")]
 #![expect(clippy::print_stderr, reason = "a failing test shows the log of its server")]
 
+mod background;
 pub mod client;
 pub mod fixture;
 pub mod form;
+pub mod garage;
 pub mod inspect;
+mod process;
+pub mod proxy;
 pub mod raw;
+pub mod s3_client;
+pub mod s3_server;
 pub mod server;
 pub mod sign;
+pub mod spaces;
 pub mod wait;
+pub mod webdav;
 
 pub use client::{Answer, Client, Object, Page};
 pub use form::Form;
+pub use garage::Garage;
+pub use proxy::{Deed, Proxy, Rule};
+pub use s3_client::S3Client;
+pub use s3_server::S3Server;
 pub use server::{Server, Setup};
+pub use spaces::UserSpace;
 pub use wait::{eventually, missing};
+pub use webdav::WebDav;
