@@ -7,8 +7,8 @@
 
 use super::{
     Rows, WriteRows,
-    reserve::Reserve,
     error::{is_trouble, translate},
+    reserve::Reserve,
 };
 use crate::domain::{Error, Result};
 use futures::future::BoxFuture;
@@ -119,12 +119,7 @@ where
     })
 }
 
-async fn run_groups(
-    connection: DatabaseConnection,
-    mut queue: mpsc::Receiver<Job>,
-    most: usize,
-    mut reserve: Reserve,
-) {
+async fn run_groups(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>, most: usize, mut reserve: Reserve) {
     let mut group = Vec::with_capacity(most);
     while queue.recv_many(&mut group, most).await > 0 {
         metrics::histogram!("holdall_commit_group_jobs").record(group.len() as f64);
