@@ -218,8 +218,7 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
 /// Reads the certificate again at each SIGHUP; for ever.
 async fn follow_certificate(followed: Option<(Tls, unix::Signal)>) {
     let Some((tls, mut hangup)) = followed else { return std::future::pending().await };
-    loop {
-        hangup.recv().await;
+    while hangup.recv().await.is_some() {
         match tls.reload() {
             Ok(()) => tracing::info!("SIGHUP received: new connections get the certificate as it is now"),
             Err(error) => tracing::error!(
@@ -228,6 +227,7 @@ async fn follow_certificate(followed: Option<(Tls, unix::Signal)>) {
             ),
         }
     }
+    std::future::pending().await
 }
 
 /// Tells the user, who may have redirected the log, where to go.

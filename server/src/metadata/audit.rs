@@ -66,9 +66,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(self.all::<Row>(sql, values).await?.into_iter().map(StoredEvent::from).collect())
     }
 
-    /// Removes what happened before `before`; tells how many events went.
-    pub(crate) async fn delete_events(&self, before: Timestamp) -> Result<u64> {
-        self.execute("DELETE FROM audit_event WHERE happened_at < $1", [before.0.into()]).await
+    /// Removes up to `limit` events that happened before `before`; tells how many went.
+    pub(crate) async fn delete_events(&self, before: Timestamp, limit: u64) -> Result<u64> {
+        let sql = "DELETE FROM audit_event WHERE id IN
+                       (SELECT id FROM audit_event WHERE happened_at < $1 ORDER BY happened_at LIMIT $2)";
+        self.execute(sql, [before.0.into(), super::signed(limit).into()]).await
     }
 }
 

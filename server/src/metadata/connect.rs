@@ -1,6 +1,6 @@
 //! Opening the database.
 
-use super::{Metadata, error::translate, writer::Writer};
+use super::{Metadata, error::translate, reserve::Reserve, writer::Writer};
 use crate::{
     config::DatabaseConfig,
     domain::{Error, Result},
@@ -10,7 +10,7 @@ use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// KiB of page cache of the one writer; a reader has an eighth of it.
 const WRITER_CACHE_KIB: u32 = 32 * 1024;
@@ -76,7 +76,8 @@ impl Metadata {
                     .pragma("temp_store", "MEMORY")
             });
         let readers = connect(options).await?;
-        Ok(Self::new(readers, Writer::grouped(writer, config.group)))
+        let file = url.trim_start_matches("sqlite://");
+        Ok(Self::new(readers, Writer::grouped(writer, config.group, Reserve::take_beside(Path::new(file)))))
     }
 
     async fn open_postgres(url: &str, config: &DatabaseConfig) -> Result<Self> {

@@ -20,6 +20,7 @@ mod open_queue;
 mod package;
 mod presigned;
 mod put_queue;
+mod reserve;
 mod space;
 #[cfg(test)]
 mod suite;

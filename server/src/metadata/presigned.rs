@@ -93,9 +93,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.execute(sql, [id.0.into(), times.into(), at.0.into()]).await.map(|_| ())
     }
 
-    /// Removes links that expired before `before`; tells how many went.
-    pub(crate) async fn delete_links(&self, before: Timestamp) -> Result<u64> {
-        self.execute("DELETE FROM presigned_url WHERE expires_at < $1", [before.0.into()]).await
+    /// Removes up to `limit` links that expired before `before`; tells how many went.
+    pub(crate) async fn delete_links(&self, before: Timestamp, limit: u64) -> Result<u64> {
+        let sql = "DELETE FROM presigned_url WHERE id IN
+                       (SELECT id FROM presigned_url WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+        self.execute(sql, [before.0.into(), super::signed(limit).into()]).await
     }
 }
 

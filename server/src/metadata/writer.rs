@@ -8,6 +8,7 @@
 use super::{
     Rows, WriteRows,
     error::{is_trouble, translate},
+    reserve::Reserve,
 };
 use crate::domain::{Error, Result};
 use futures::future::BoxFuture;
@@ -48,9 +49,9 @@ enum End {
 
 impl Writer {
     /// One writer that groups at most `group` jobs into a commit.
-    pub(super) fn grouped(connection: DatabaseConnection, group: usize) -> Self {
+    pub(super) fn grouped(connection: DatabaseConnection, group: usize, reserve: Reserve) -> Self {
         let (jobs, queue) = mpsc::channel(group.max(1) * 4);
-        tokio::spawn(run_groups(connection.clone(), queue, group.max(1)));
+        tokio::spawn(run_groups(connection.clone(), queue, group.max(1), reserve));
         Self::Grouped { jobs, connection }
     }
 
@@ -74,7 +75,9 @@ impl Writer {
             Self::Pooled(pool) => {
                 // On a task of its own: a job runs to its end even when its caller stops waiting.
                 let pool = pool.clone();
-                tokio::spawn(async move { run_group(&pool, vec![job]).await });
+                tokio::spawn(async move {
+                    run_group(&pool, vec![job]).await;
+                });
             }
         }
         let result = answered.await.map_err(|_| Error::DatabaseUnavailable("the write was given up".into()))?;
@@ -116,16 +119,45 @@ where
     })
 }
 
-async fn run_groups(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>, most: usize) {
+async fn run_groups(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>, most: usize, mut reserve: Reserve) {
     let mut group = Vec::with_capacity(most);
     while queue.recv_many(&mut group, most).await > 0 {
         metrics::histogram!("holdall_commit_group_jobs").record(group.len() as f64);
-        run_group(&connection, std::mem::take(&mut group)).await;
+        if run_group(&connection, std::mem::take(&mut group)).await == Outcome::Trouble {
+            begin_anew(&connection).await;
+            reserve.give_back_when_full();
+        } else {
+            reserve.take_again();
+        }
     }
 }
 
+/// Closes the writer's connection; the next job opens another.
+///
+/// After a full disk or an error of the disk, SQLite has rolled back or not, and what sqlx believes about it may be
+/// wrong: then the next transaction would be opened inside one that nobody ends, be answered as committed, and be lost.
+/// A new connection knows of no transaction.
+async fn begin_anew(connection: &DatabaseConnection) {
+    let closed = match connection.get_sqlite_connection_pool().acquire().await {
+        Ok(broken) => broken.close().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = closed {
+        tracing::warn!(%error, "the writer's connection to the database did not close cleanly");
+    }
+}
+
+/// What became of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It was committed, or its only job refused in the domain's words.
+    Ended,
+    /// The database failed, and the state of the connection is not known.
+    Trouble,
+}
+
 /// Runs `jobs` in one transaction, commits, and only then answers.
-async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) {
+async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) -> Outcome {
     let mut ran = Vec::with_capacity(jobs.len());
     let committed = run_and_commit(connection, jobs, &mut ran).await;
     let trouble = committed.err();
@@ -136,6 +168,7 @@ async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) {
             (Some(error), End::Keep) => Some(same_trouble(error)),
         });
     }
+    if trouble.is_some() { Outcome::Trouble } else { Outcome::Ended }
 }
 
 async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<()> {

@@ -28,6 +28,8 @@ const ADDRESSES: usize = 4096;
 const GATHERING: Duration = Duration::from_secs(60);
 /// How exactly the last use of a token is known.
 const TOKEN_PRECISION: Duration = Duration::from_secs(60);
+/// Rows that one step of trimming removes.
+const TRIMMED: u64 = 2000;
 /// How long a link that has expired is still listed.
 const LINKS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -233,14 +235,22 @@ impl Services {
     pub(crate) async fn trim_journal(&self) -> Result<u64> {
         let now = Timestamp::now();
         let (events, links) = (now.minus(self.rules.audit.retention), now.minus(LINKS_KEPT));
-        self.metadata
-            .write(move |rows| {
-                Box::pin(async move {
-                    rows.delete_links(links).await?;
-                    rows.delete_events(events).await
+        let mut removed = 0;
+        loop {
+            // Step by step: a long removal in one piece would hold up every write behind it.
+            let (gone_links, gone_events) = self
+                .metadata
+                .write(move |rows| {
+                    Box::pin(async move {
+                        Ok((rows.delete_links(links, TRIMMED).await?, rows.delete_events(events, TRIMMED).await?))
+                    })
                 })
-            })
-            .await
+                .await?;
+            removed += gone_events;
+            if gone_links < TRIMMED && gone_events < TRIMMED {
+                return Ok(removed);
+            }
+        }
     }
 
     /// Up to `limit` events before `before`, newest first: for who may see everything.
