@@ -244,7 +244,7 @@ async fn no_row_ever_points_to_bytes_that_are_not_there(setup: Setup) {
         for worker in workers {
             worker.await.unwrap();
         }
-        inspect::assert_sound(&server.database_url(), &server.space());
+        inspect::assert_sound(&server.database_url(), &server.space(), &std::collections::BTreeMap::new());
         server.start_again();
         let client = server.client();
         for object in client.package_objects(package).await {

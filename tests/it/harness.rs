@@ -13,9 +13,9 @@ struct Behind {
 
 fn behind_a_proxy() -> Behind {
     let server = S3Server::start();
-    server.make_bucket("b");
+    server.make_bucket("bin");
     let proxy = Proxy::to(server.address());
-    let client = S3Client::new(&proxy.endpoint(), "b", s3_server::ACCESS_KEY, s3_server::SECRET_KEY);
+    let client = S3Client::new(&proxy.endpoint(), "bin", s3_server::ACCESS_KEY, s3_server::SECRET_KEY);
     Behind { server, proxy, client }
 }
 
@@ -27,18 +27,18 @@ async fn fails(client: &S3Client, key: &str) -> bool {
 #[tokio::test]
 async fn the_s3_server_keeps_objects_as_files() {
     let server = S3Server::start();
-    server.make_bucket("b");
-    let client = server.client("b");
+    server.make_bucket("bin");
+    let client = server.client("bin");
     let content = fixture::content(1, 300_000);
     client.put("dir/a name+b", content.clone()).await;
-    assert_eq!(server.read_file("b", "dir/a name+b"), content);
-    server.put_file("b", "other", "past the door");
+    assert_eq!(server.read_file("bin", "dir/a name+b"), content);
+    server.put_file("bin", "other", "past the door");
     assert_eq!(client.get("other").await.unwrap(), "past the door");
     assert_eq!(client.get("missing").await, None);
     assert_eq!(client.list("").await, ["dir/a name+b", "other"]);
-    assert_eq!(server.files("b").len(), 2);
+    assert_eq!(server.files("bin").len(), 2);
 
-    let wrong = S3Client::new(&server.endpoint(), "b", s3_server::ACCESS_KEY, "wrong");
+    let wrong = S3Client::new(&server.endpoint(), "bin", s3_server::ACCESS_KEY, "wrong");
     assert_eq!(wrong.send(Method::GET, "other", "", "").await.0, 403);
     server.set_read_only(true);
     assert_eq!(client.send(Method::PUT, "new", "", "x").await.0, 403);
@@ -51,9 +51,9 @@ async fn the_s3_server_keeps_objects_as_files() {
 #[tokio::test]
 async fn the_s3_server_speaks_tls_that_nobody_vouches_for() {
     let server = S3Server::start_tls();
-    server.make_bucket("b");
-    server.client("b").put("a", "x").await;
-    assert_eq!(server.read_file("b", "a"), b"x");
+    server.make_bucket("bin");
+    server.client("bin").put("a", "x").await;
+    assert_eq!(server.read_file("bin", "a"), b"x");
     assert!(holdall_tests::s3_client::plain_get(&server.endpoint()).await.is_err());
 }
 
@@ -62,7 +62,7 @@ async fn what_no_rule_is_about_passes_the_proxy_unchanged() {
     let Behind { server, proxy, client } = behind_a_proxy();
     let content = fixture::content(1, 5 << 20);
     client.put("large", content.clone()).await;
-    assert_eq!(server.read_file("b", "large"), content);
+    assert_eq!(server.read_file("bin", "large"), content);
     assert!(client.get("large").await.unwrap() == content);
     assert_eq!(client.get("missing").await, None);
     assert_eq!((proxy.count("PUT", "large"), proxy.count("GET", ""), proxy.count("", "")), (1, 2, 3));
@@ -100,7 +100,7 @@ async fn the_proxy_answers_for_the_server_as_often_as_told() {
         client.put("other", "x").await;
     }
     assert_eq!(statuses, [200, 503, 503, 200]);
-    assert_eq!(server.files("b").keys().collect::<Vec<_>>(), ["other", "shards/0", "shards/3"]);
+    assert_eq!(server.files("bin").keys().collect::<Vec<_>>(), ["other", "shards/0", "shards/3"]);
 }
 
 #[tokio::test]
@@ -115,15 +115,15 @@ async fn the_proxy_cuts_bodies() {
     let body = content.clone();
     assert!(tokio::spawn(async move { cut.put("cut", body).await }).await.is_err());
     assert!(client.get("kept").await.unwrap() == content);
-    assert_eq!(server.files("b").keys().collect::<Vec<_>>(), ["kept"]);
+    assert_eq!(server.files("bin").keys().collect::<Vec<_>>(), ["kept"]);
 }
 
 #[tokio::test]
 async fn the_proxy_lies() {
     let Behind { proxy, client, server } = behind_a_proxy();
     let content = fixture::content(1, 3 << 20);
-    server.put_file("b", "a", &content);
-    proxy.add(Rule::new(Deed::CorruptResponse).path("/b/a"));
+    server.put_file("bin", "a", &content);
+    proxy.add(Rule::new(Deed::CorruptResponse).path("/bin/a"));
     let lie = client.get("a").await.unwrap();
     assert_eq!(lie.len(), content.len());
     assert!(lie != content);
@@ -134,7 +134,7 @@ async fn the_proxy_lies() {
 #[tokio::test]
 async fn the_proxy_dies_stalls_and_comes_back() {
     let Behind { proxy, client, server } = behind_a_proxy();
-    server.put_file("b", "a", "x");
+    server.put_file("bin", "a", "x");
     client.get("a").await.unwrap();
     proxy.die();
     assert!(fails(&client, "a").await);

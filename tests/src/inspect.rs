@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     future::Future,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Counters of ids and the audit log: they go on when nothing else changes.
@@ -89,11 +89,13 @@ pub fn named_shards(url: &str) -> BTreeMap<String, u64> {
     shards_where(url, "1 = 1")
 }
 
-/// The files that an object or a part needs. (A chunk that nobody needs keeps its row until its bytes have gone.)
-fn needed_shards(url: &str) -> BTreeMap<String, u64> {
-    let needed = "EXISTS (SELECT 1 FROM extent e WHERE e.chunk_id = s.chunk_id)
-        OR EXISTS (SELECT 1 FROM part_extent e WHERE e.chunk_id = s.chunk_id)";
-    shards_where(url, needed)
+/// The files of one space that an object or a part needs. (A chunk that nobody needs keeps its row until its bytes have gone.)
+pub fn needed_shards(url: &str, space: i64) -> BTreeMap<String, u64> {
+    let needed = format!(
+        "s.space_id = {space} AND (EXISTS (SELECT 1 FROM extent e WHERE e.chunk_id = s.chunk_id)
+        OR EXISTS (SELECT 1 FROM part_extent e WHERE e.chunk_id = s.chunk_id))"
+    );
+    shards_where(url, &needed)
 }
 
 fn shards_where(url: &str, condition: &str) -> BTreeMap<String, u64> {
@@ -109,11 +111,18 @@ fn shards_where(url: &str, condition: &str) -> BTreeMap<String, u64> {
     .collect()
 }
 
-/// Fails unless all bytes that an object or a part needs are there, whole.
-pub fn assert_sound(url: &str, space: &Path) {
-    let files = shard_files(space);
-    for (file, size) in needed_shards(url) {
-        assert_eq!(files.get(&file), Some(&size), "an object needs {file} with {size} bytes");
+/// Fails unless all bytes that an object or a part needs are there, whole: in the embedded space at `embedded`, and in
+/// those user spaces of which the folder is known.
+pub fn assert_sound(url: &str, embedded: &Path, folders: &BTreeMap<i64, PathBuf>) {
+    // The first space is the embedded one, whatever its name is by now.
+    let first = query(url, |_| "SELECT CAST(MIN(id) AS TEXT) FROM user_space WHERE id IS NOT NULL".to_owned());
+    let first = first.first().and_then(|id| id.parse().ok());
+    let embedded = first.map(|id| (id, embedded.to_owned()));
+    for (id, folder) in embedded.iter().map(|(id, folder)| (id, folder)).chain(folders) {
+        let files = shard_files(folder);
+        for (file, size) in needed_shards(url, *id) {
+            assert_eq!(files.get(&file), Some(&size), "an object needs {file} in space {id} with {size} bytes");
+        }
     }
     let broken = query(url, |_| {
         "SELECT 'object ' || o.id || ' is ' || o.size || ' bytes, its extents ' || COALESCE(SUM(e.length), 0)

@@ -49,6 +49,12 @@ impl Setup {
         self
     }
 
+    /// A variable of the server's environment that is none of ours.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// A further argument of the command line.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
@@ -91,6 +97,7 @@ impl Setup {
             running: None,
             output: Log::default(),
             log: Log::default(),
+            folders: BTreeMap::new(),
             damaged: false,
         };
         server.start_again();
@@ -128,6 +135,7 @@ pub struct Server {
     running: Option<Running>,
     output: Log,
     log: Log,
+    folders: BTreeMap<i64, PathBuf>,
     damaged: bool,
 }
 
@@ -212,6 +220,11 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.running.as_ref().expect("the server runs").child.id()
+    }
+
+    /// Tells where a user space lies on this machine, so that its bytes are checked at the end too.
+    pub fn lies_in(&mut self, space: i64, folder: &Path) {
+        self.folders.insert(space, folder.to_owned());
     }
 
     /// Says that this test damages stored bytes, so that they are not checked at its end.
@@ -338,7 +351,7 @@ impl Drop for Server {
             self.stop();
         }
         if !self.damaged {
-            inspect::assert_sound(&self.database_url(), &self.space());
+            inspect::assert_sound(&self.database_url(), &self.space(), &self.folders);
         }
     }
 }

@@ -132,6 +132,15 @@ impl Client {
         .await
     }
 
+    /// Has a space looked at again, and says how it stands then. A space that is away may answer the call itself with
+    /// what is wrong, which [`UserSpace::last_error`] tells too.
+    pub async fn look_at_space(&self, space: i64) -> UserSpace {
+        let answer = self.post("/v1/userSpace/probe", json!({"userSpaceID": space})).await;
+        assert!([200, 503].contains(&answer.status), "{answer:?}");
+        answer.envelope();
+        self.space(space).await
+    }
+
     /// Imports a path of a space as a new package; the placement follows `affinity`, where it is not 0.
     pub async fn try_import(&self, space: i64, path: &str, bucket: i64, name: &str, affinity: i64) -> Answer {
         let body = json!({
