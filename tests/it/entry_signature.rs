@@ -153,6 +153,12 @@ async fn what_was_changed_after_signing_is_refused() {
         let reason = answer.refused(401, "Unauthorized");
         assert!(!reason.is_empty() && !reason.contains(&signer.secret), "{reason}");
     }
+    // A signature that does not name the host would count for every server.
+    let anywhere = signer.headers("GET", "/v1/bucket/listAll", &[], &hash(""));
+    let request = server.client().request(Method::GET, "/v1/bucket/listAll");
+    let request = anywhere.iter().fold(request, |request, (name, value)| request.header(name, value));
+    let reason = Answer::of("without host", request).await.refused(401, "Unauthorized");
+    assert!(reason.contains("host"), "{reason}");
     // Every digit of the signature counts, its case does not.
     let signature = proof[1].1.rsplit('=').next().unwrap().to_owned();
     for at in [0, 31, 63] {

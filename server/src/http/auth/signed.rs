@@ -1,6 +1,6 @@
 //! Requests that a credential signed: by the header `Authorization`, or by a presigned link.
 //!
-//! The arithmetic is in [`sigv4`](super::sigv4); here is what is signed, and when a signature counts. A reason for a
+//! The arithmetic is in [`sigv4`]; here is what is signed, and when a signature counts. A reason for a
 //! refusal tells the client what to mend, and never what the signature should have been.
 
 use super::{payload, sigv4};
