@@ -31,6 +31,10 @@ impl Rclone {
     pub(crate) async fn run(&self, arguments: &[&str]) -> Outcome<Duration> {
         let mut command = Command::new("rclone");
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+        // What this shell says about Amazon is not meant for the peers; some of it keeps rclone from starting.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+            command.env_remove(name);
+        }
         command.env("HOME", &self.home).env("RCLONE_CONFIG", self.home.join("rclone.conf"));
         for (name, value) in [
             ("TYPE", "s3"),

@@ -36,6 +36,18 @@ async fn space_on(holdall: &Server, peer: &Server, address: SocketAddr) -> Outco
     Ok((holdall.target.near(space), space))
 }
 
+/// Fails unless the space holds at least so many bytes: an affinity is a preference, and what went elsewhere was not
+/// measured.
+async fn demand_used(target: &Target, space: i64, bytes: u64) -> Outcome<()> {
+    let mut request = Vec::new();
+    target.bare(&mut request, "GET", "/v1/userSpace/get", &format!("userSpaceID={space}"));
+    let answer = Connection::open(target.address).await?.fetch(&request).await?;
+    let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+    let used = answer.pointer("/data/userSpace/used").and_then(serde_json::Value::as_str);
+    let used: u64 = used.map_or(Ok(0), str::parse)?;
+    if used >= bytes { Ok(()) } else { fail(format!("the space holds {used} of {bytes} bytes")) }
+}
+
 fn pair(fleet: &Fleet, peer: Kind) -> Option<(&Server, &Server)> {
     let of = |kind| fleet.servers.iter().find(|server| server.kind == kind);
     of(Kind::Holdall).zip(of(peer))
@@ -46,10 +58,11 @@ pub(crate) async fn many(bench: &mut Bench) -> Outcome<()> {
     let fleet = bench.fleet("spaces-many", &bench.wanted(&[Kind::Holdall, Kind::S3sFs])).await?;
     if let Some((holdall, peer)) = pair(&fleet, Kind::S3sFs) {
         let proxy = Proxy::to(peer.target.address);
-        let (target, _) = space_on(holdall, peer, proxy.address()).await?;
+        let (target, space) = space_on(holdall, peer, proxy.address()).await?;
         proxy.delay(DELAY);
         for round in 0..bench.settings.rounds().min(3) {
             many_at_once(bench, &target, round).await?;
+            demand_used(&target, space, (round as u64 + 1) * FILES * SIZE as u64).await?;
             one_by_one(bench, &peer.target.at(proxy.address()), round).await?;
         }
     }
@@ -121,7 +134,7 @@ fn rows(kind: Kind) -> [&'static str; 3] {
 
 async fn large_by_holdall(bench: &mut Bench, holdall: &Server, peer: &Server, size: u64) -> Outcome<()> {
     let [up, down, memory] = rows(peer.kind);
-    let (target, _) = space_on(holdall, peer, peer.target.address).await?;
+    let (target, space) = space_on(holdall, peer, peer.target.address).await?;
     let (mut connection, mut content) = (Connection::open(target.address).await?, Content::new());
     let number = bench.fresh_contents(1);
     settle().await;
@@ -130,6 +143,7 @@ async fn large_by_holdall(bench: &mut Bench, holdall: &Server, peer: &Server, si
     let stored = target.put(&mut connection, &mut content, "large".to_owned(), number, size).await?;
     bench.record_value(up, Kind::Holdall, size as f64 / 1e6 / begin.elapsed().as_secs_f64());
 
+    demand_used(&target, space, size).await?;
     settle().await;
     let mut request = Vec::new();
     target.get(&mut request, &stored);
@@ -189,7 +203,10 @@ pub(crate) async fn import(bench: &mut Bench) -> Outcome<()> {
                 let source = write_tree(bench, &root.join(&name), files)?;
                 settle().await;
                 match (round + turn) % 3 {
-                    0 => import_by_holdall(bench, &target, [local, space], &name, files).await?,
+                    0 => {
+                        import_by_holdall(bench, &target, [local, space], &name, files).await?;
+                        demand_used(&target, space, (round as u64 + 1) * files * SIZE as u64).await?;
+                    }
                     1 => import_by_rclone(bench, &rclone, &source, &name, false).await?,
                     _ => import_by_rclone(bench, &rclone, &source, &name, true).await?,
                 }
