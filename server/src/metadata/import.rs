@@ -140,6 +140,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.package(None, package).await
     }
 
+    /// Forgets an import of which nothing is there yet.
+    pub(crate) async fn drop_empty_import(&self, package: PackageId) -> Result<()> {
+        let sql = "DELETE FROM package WHERE id = $1 AND import IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM object WHERE package_id = $1)";
+        self.execute(sql, [package.0.into()]).await.map(|_| ())
+    }
+
     /// Imports that nobody has gone on with since `cutoff`.
     pub(crate) async fn stale_imports(&self, cutoff: Timestamp) -> Result<Vec<PackageId>> {
         let sql = "SELECT id FROM package WHERE import IS NOT NULL AND created_at < $1 ORDER BY id LIMIT 100";

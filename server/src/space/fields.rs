@@ -17,6 +17,8 @@ pub(super) struct Field {
 pub(super) enum Rule {
     /// A text that must not be empty.
     Name,
+    /// The name of a bucket: not empty, without `/` and white space.
+    Bucket,
     /// A text that may be left out.
     Optional,
     /// The text of a JSON object, or the object.
@@ -41,7 +43,7 @@ const LONGEST: usize = 16 << 10;
 impl Rule {
     /// Whether the field may be left out.
     pub(super) fn may_be_absent(self) -> bool {
-        !matches!(self, Self::Name | Self::Json | Self::Endpoint | Self::EndpointWithPath)
+        !matches!(self, Self::Name | Self::Bucket | Self::Json | Self::Endpoint | Self::EndpointWithPath)
     }
 }
 
@@ -103,6 +105,13 @@ fn check(rule: Rule, value: Option<&Value>) -> Result<Option<Value>, String> {
     match rule {
         Rule::Name => match text()?.trim() {
             "" => Err("is missing; it must not be empty".to_owned()),
+            text => Ok(Some(text.into())),
+        },
+        Rule::Bucket => match text()?.trim() {
+            "" => Err("is missing; it must not be empty".to_owned()),
+            text if text.contains(|c: char| c == '/' || c.is_whitespace()) => {
+                Err("must be the name of a bucket alone, without `/` and white space".to_owned())
+            }
             text => Ok(Some(text.into())),
         },
         Rule::Optional => Ok(value.is_some().then_some(text()?.into())),

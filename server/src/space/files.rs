@@ -206,6 +206,8 @@ fn whole(bytes: FileStream, size: u64) -> FileStream {
 type Found = mpsc::Sender<Result<FileEntry, Fault>>;
 
 async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fault> {
+    // Some servers answer with an error of their own where there is a folder: then the listing tells.
+    let mut unclear = None;
     if !place.is_empty() {
         match cloud.operator().stat(place).await {
             Ok(metadata) if metadata.is_file() => {
@@ -216,7 +218,7 @@ async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fau
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => unclear = Some(error),
         }
     }
     let root = if place.is_empty() { "/".to_owned() } else { format!("{place}/") };
@@ -251,7 +253,11 @@ async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fau
         }
     }
     // A bucket may be empty; a folder of it is there only through what it holds.
-    if any || place.is_empty() { Ok(()) } else { Err(Fault::Missing) }
+    match unclear {
+        _ if any || place.is_empty() => Ok(()),
+        Some(error) => Err(error.into()),
+        None => Err(Fault::Missing),
+    }
 }
 
 fn entry_of(path: String, place: String, metadata: &opendal::Metadata) -> FileEntry {
