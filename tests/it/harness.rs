@@ -35,6 +35,7 @@ async fn the_s3_server_keeps_objects_as_files() {
     server.put_file("bin", "other", "past the door");
     assert_eq!(client.get("other").await.unwrap(), "past the door");
     assert_eq!(client.get("missing").await, None);
+    assert_eq!(client.get("dir").await, None, "a folder is no object");
     assert_eq!(client.list("").await, ["dir/a name+b", "other"]);
     assert_eq!(server.files("bin").len(), 2);
 

@@ -8,7 +8,7 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use s3s::{
-    Body,
+    Body, HttpError,
     auth::SimpleAuth,
     service::{S3Service, S3ServiceBuilder},
 };
@@ -54,16 +54,17 @@ impl S3Server {
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let service = builder.build();
         let read_only = Arc::new(AtomicBool::new(false));
-        let (tls, flag) = (acceptor.is_some(), Arc::clone(&read_only));
+        let tls = acceptor.is_some();
+        let door = Door { service, root: root.path().to_owned(), read_only: Arc::clone(&read_only) };
         let listener = Listener::open(move |stream| {
-            let (service, flag, acceptor) = (service.clone(), Arc::clone(&flag), acceptor.clone());
+            let (door, acceptor) = (door.clone(), acceptor.clone());
             async move {
                 match acceptor {
-                    None => serve(stream, service, flag).await,
+                    None => serve(stream, door).await,
                     // A client that does not trust the certificate goes away here.
                     Some(acceptor) => {
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            serve(stream, service, flag).await;
+                            serve(stream, door).await;
                         }
                     }
                 }
@@ -119,20 +120,35 @@ impl S3Server {
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// Every request passes here before the server sees it.
+#[derive(Clone)]
+struct Door {
     service: S3Service,
+    root: PathBuf,
     read_only: Arc<AtomicBool>,
-) {
-    let answer = service_fn(move |request: Request<Incoming>| {
-        let (service, read_only) = (service.clone(), Arc::clone(&read_only));
-        async move {
-            if read_only.load(Ordering::SeqCst) && changes_something(request.method()) {
-                return Ok(access_denied());
-            }
-            service.call(request.map(Body::from)).await
+}
+
+impl Door {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
+        if self.read_only.load(Ordering::SeqCst) && changes_something(request.method()) {
+            return Ok(refusal(StatusCode::FORBIDDEN, "AccessDenied", "This account may only read."));
         }
-    });
+        if [Method::HEAD, Method::GET].contains(request.method()) && self.is_folder(request.uri().path()) {
+            return Ok(refusal(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist."));
+        }
+        self.service.call(request.map(Body::from)).await
+    }
+
+    /// Whether a key names a folder: the server would take it for an object and fail to read it, while to S3 there is
+    /// nothing of that name.
+    fn is_folder(&self, path: &str) -> bool {
+        let place = percent_encoding::percent_decode_str(path.trim_start_matches('/')).decode_utf8_lossy();
+        place.contains('/') && !place.ends_with('/') && self.root.join(&*place).is_dir()
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, door: Door) {
+    let answer = service_fn(move |request| door.clone().answer(request));
     // A connection that is cut is the business of whoever cut it.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
 }
@@ -141,11 +157,12 @@ fn changes_something(method: &Method) -> bool {
     [Method::PUT, Method::POST, Method::DELETE].contains(method)
 }
 
-fn access_denied() -> Response<Body> {
-    let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-                <Error><Code>AccessDenied</Code><Message>This account may only read.</Message></Error>";
-    let mut response = Response::new(Body::from(text.to_owned()));
-    *response.status_mut() = StatusCode::FORBIDDEN;
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    let text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
     response.headers_mut().insert("content-type", "application/xml".parse().unwrap());
     response
 }

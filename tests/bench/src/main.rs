@@ -12,6 +12,7 @@ mod bench;
 mod client;
 mod content;
 mod load;
+mod rclone;
 mod report;
 mod server;
 mod sigv4;
@@ -39,7 +40,7 @@ pub(crate) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
 /// Side-by-side benchmarks of Holdall, Garage and s3s-fs.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
-    /// Only these workloads: upload-many, put-small, get-small, put-medium, get-medium, large, listing, memory, commit, start, floor
+    /// Only these workloads: upload-many, put-small, get-small, put-medium, get-medium, large, listing, memory, commit, start, floor, spaces-many, spaces-large, spaces-import
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these servers: holdall, garage, garage-fsync, s3s-fs
@@ -75,7 +76,7 @@ pub(crate) struct Settings {
 }
 
 /// Everything that can be asked for with `--only`, in the order in which it runs.
-const WORKLOADS: [&str; 11] = [
+const WORKLOADS: [&str; 14] = [
     "floor",
     "start",
     "upload-many",
@@ -87,6 +88,9 @@ const WORKLOADS: [&str; 11] = [
     "large",
     "listing",
     "memory",
+    "spaces-many",
+    "spaces-large",
+    "spaces-import",
 ];
 
 impl Settings {

@@ -19,7 +19,7 @@ const fn row(id: &'static str, title: &'static str, unit: &'static str) -> Row {
     Row { id, title, unit }
 }
 
-const ROWS: [Row; 28] = [
+const ROWS: [Row; 37] = [
     row("upload-many", "1 000 files of 4 KiB in one `/v1/object/upload`", "objects/s"),
     row("put-small", "upload 4 KiB, 32 at once", "objects/s"),
     row("get-small", "download 4 KiB, 32 at once", "objects/s"),
@@ -45,6 +45,15 @@ const ROWS: [Row; 28] = [
     row("commit-1", "`package/create`, one caller", "commits/s"),
     row("commit-32", "`package/create`, 32 callers", "commits/s"),
     row("start", "start to first good answer, empty data directory", "ms"),
+    row("space-many", "1 000 files of 4 KiB to a space 20 ms away: one request; beside it, serial PUTs", "s"),
+    row("space-put-garage", "1 GiB to a space on Garage; beside it, `rclone copyto` to Garage", "MB/s"),
+    row("space-get-garage", "1 GiB from a space on Garage; beside it, `rclone copyto` from Garage", "MB/s"),
+    row("space-memory-garage", "memory above idle, 1 GiB to a space on Garage and back", "MiB"),
+    row("space-put-s3s-fs", "1 GiB to a space on s3s-fs; beside it, `rclone copyto` to s3s-fs", "MB/s"),
+    row("space-get-s3s-fs", "1 GiB from a space on s3s-fs; beside it, `rclone copyto` from s3s-fs", "MB/s"),
+    row("space-memory-s3s-fs", "memory above idle, 1 GiB to a space on s3s-fs and back", "MiB"),
+    row("space-import", "10 000 files of 4 KiB imported to a space on Garage; beside it, `rclone copy`", "s"),
+    row("space-import-tuned", "the same by `rclone copy --transfers 32 --checkers 32 --fast-list`", "s"),
     row("floor-files", "floor: 4 KiB file, fsync, rename, fsync of the folder, 32 threads", "files/s"),
     row("floor-write", "floor: 256 MiB written and synced", "MB/s"),
     row("floor-client", "floor: this client on a server that only answers 4 KiB, 32 at once", "requests/s"),
@@ -132,6 +141,33 @@ fn targets() -> Vec<Target> {
             r.median("memory-stream-all", Holdall)
         }),
         target("start to ready", AtMost(300.0), " ms", |r| r.median("start", Holdall)),
+        target("1 000 files to a space 20 ms away: times faster than serial PUTs", AtLeast(16.0), "×", |r| {
+            ratio(r, ("space-many", S3sFs), ("space-many", Holdall))
+        }),
+        target("1 GiB to a space on Garage ÷ rclone", AtLeast(0.8), "×", |r| {
+            ratio(r, ("space-put-garage", Holdall), ("space-put-garage", Garage))
+        }),
+        target("1 GiB from a space on Garage ÷ rclone", AtLeast(0.8), "×", |r| {
+            ratio(r, ("space-get-garage", Holdall), ("space-get-garage", Garage))
+        }),
+        target("1 GiB to a space on s3s-fs ÷ rclone", AtLeast(0.8), "×", |r| {
+            ratio(r, ("space-put-s3s-fs", Holdall), ("space-put-s3s-fs", S3sFs))
+        }),
+        target("1 GiB from a space on s3s-fs ÷ rclone", AtLeast(0.8), "×", |r| {
+            ratio(r, ("space-get-s3s-fs", Holdall), ("space-get-s3s-fs", S3sFs))
+        }),
+        target("memory above idle, 1 GiB to a space on Garage and back", AtMost(64.0), " MiB", |r| {
+            r.median("space-memory-garage", Holdall)
+        }),
+        target("memory above idle, 1 GiB to a space on s3s-fs and back", AtMost(64.0), " MiB", |r| {
+            r.median("space-memory-s3s-fs", Holdall)
+        }),
+        target("import of 10 000 files: times faster than rclone", AtLeast(1.0), "×", |r| {
+            ratio(r, ("space-import", Garage), ("space-import", Holdall))
+        }),
+        target("import of 10 000 files: times faster than rclone tuned", AtLeast(1.0), "×", |r| {
+            ratio(r, ("space-import-tuned", Garage), ("space-import", Holdall))
+        }),
         target("group commit: 32 callers ÷ 1 (several times)", AtLeast(3.0), "×", |r| {
             ratio(r, ("commit-32", Holdall), ("commit-1", Holdall))
         }),

@@ -85,6 +85,8 @@ impl Server {
         command.arg("serve").arg("--data").arg(directory.join("data"));
         command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0"]);
         command.stdout(Stdio::piped());
+        // Directories that are imported lie beside its data.
+        command.env("HOLDALL_SPACES__LOCAL_ROOTS", format!("[{:?}]", fs::canonicalize(&settings.dir)?));
         // Ours, which it would refuse as unknown settings; its own pass through, to be tried out.
         command.env_remove("HOLDALL_BENCH_PEERS").env_remove("HOLDALL_BENCH_DIR");
         let begin = Instant::now();
@@ -180,12 +182,21 @@ impl Server {
 
     /// The most memory the process ever had resident, in bytes.
     pub(crate) fn peak_memory(&self) -> Outcome<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory that is resident now, in bytes.
+    pub(crate) fn resident_memory(&self) -> Outcome<u64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, name: &str) -> Outcome<u64> {
         let Some(pid) = self.pid else { return fail("the server's process is not known") };
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        match peak.and_then(|peak| peak.trim().strip_suffix(" kB")).map(str::parse::<u64>) {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        match line.and_then(|value| value.trim().strip_suffix(" kB")).map(str::parse::<u64>) {
             Some(Ok(kibibytes)) => Ok(kibibytes * 1024),
-            _ => fail("no VmHWM in the process status"),
+            _ => fail(format!("no {name} in the process status")),
         }
     }
 }

@@ -24,8 +24,16 @@ pub(crate) struct Target {
 
 #[derive(Clone)]
 enum Dialect {
-    V1 { package: i64 },
+    V1 { package: i64, near: i64 },
     S3 { bucket: String, access_key: String, secret_key: String, signer: Signer },
+}
+
+/// A bucket of an S3 server, and what opens it.
+#[derive(Clone)]
+pub(crate) struct S3Account {
+    pub(crate) bucket: String,
+    pub(crate) access_key: String,
+    pub(crate) secret_key: String,
 }
 
 /// An object that was stored, and what must come back.
@@ -49,14 +57,14 @@ pub(crate) struct Page {
 impl Target {
     /// Holdall's JSON door, with a bucket and a package of that name made for this run.
     pub(crate) async fn v1(address: SocketAddr, name: &str) -> Outcome<Self> {
-        let mut target = Self { address, host: address.to_string(), dialect: Dialect::V1 { package: 0 } };
+        let mut target = Self { address, host: address.to_string(), dialect: Dialect::V1 { package: 0, near: 0 } };
         let mut connection = Connection::open(address).await?;
         let bucket = format!(r#"{{"name":"{name}"}}"#);
         let bucket = target.json(&mut connection, "/v1/bucket/create", &bucket).await?;
         let bucket = integer_at(&bucket, "/data/bucket/bucketID")?;
         let package = format!(r#"{{"bucketID":{bucket},"name":"{name}"}}"#);
         let package = target.json(&mut connection, "/v1/package/create", &package).await?;
-        target.dialect = Dialect::V1 { package: integer_at(&package, "/data/package/packageID")? };
+        target.dialect = Dialect::V1 { package: integer_at(&package, "/data/package/packageID")?, near: 0 };
         Ok(target)
     }
 
@@ -70,6 +78,23 @@ impl Target {
     /// The same place on a server that was started again.
     pub(crate) fn moved_to(&self, other: &Self) -> Self {
         Self { address: other.address, host: other.host.clone(), dialect: self.dialect.clone() }
+    }
+
+    /// The same place, reached at another address.
+    pub(crate) fn at(&self, address: SocketAddr) -> Self {
+        Self { address, host: address.to_string(), dialect: self.dialect.clone() }
+    }
+
+    /// The same package, with uploads that go to a space.
+    pub(crate) fn near(&self, space: i64) -> Self {
+        Self { dialect: Dialect::V1 { package: self.package(), near: space }, ..self.clone() }
+    }
+
+    /// What opens an S3 server.
+    pub(crate) fn account(&self) -> Option<S3Account> {
+        let Dialect::S3 { bucket, access_key, secret_key, .. } = &self.dialect else { return None };
+        let [bucket, access_key, secret_key] = [bucket, access_key, secret_key].map(Clone::clone);
+        Some(S3Account { bucket, access_key, secret_key })
     }
 
     pub(crate) fn is_v1(&self) -> bool {
@@ -88,7 +113,7 @@ impl Target {
     /// The package that [`v1`](Self::v1) made; 0 on S3.
     pub(crate) fn package(&self) -> i64 {
         match self.dialect {
-            Dialect::V1 { package } => package,
+            Dialect::V1 { package, .. } => package,
             Dialect::S3 { .. } => 0,
         }
     }
@@ -129,9 +154,9 @@ impl Target {
     /// Appends what precedes the content of a one-object upload.
     pub(crate) fn begin_put(&self, out: &mut Vec<u8>, path: &str, size: u64) {
         match &self.dialect {
-            Dialect::V1 { package } => {
+            Dialect::V1 { package, near } => {
                 let mut form = Vec::with_capacity(512);
-                begin_form(&mut form, *package);
+                begin_form(&mut form, *package, *near);
                 begin_file(&mut form, path);
                 self.form_head(out, UPLOAD, (form.len() + FORM_END.len()) as u64 + size);
                 out.extend_from_slice(&form);
@@ -160,7 +185,8 @@ impl Target {
         path: impl Fn(u64) -> String,
     ) -> Vec<u8> {
         let mut form = Vec::with_capacity(count as usize * (size + 256));
-        begin_form(&mut form, self.package());
+        let near = if let Dialect::V1 { near, .. } = self.dialect { near } else { 0 };
+        begin_form(&mut form, self.package(), near);
         for n in 0..count {
             begin_file(&mut form, &path(n));
             content.append(first + n, size, &mut form);
@@ -270,7 +296,7 @@ impl Target {
     pub(crate) fn list(&self, out: &mut Vec<u8>, prefix: &str, by_delimiter: bool, token: Option<&str>) {
         let prefix = encode(prefix);
         match &self.dialect {
-            Dialect::V1 { package } => {
+            Dialect::V1 { package, .. } => {
                 let mut query =
                     format!("packageID={package}&path={prefix}&isPrefix=true&noRecursive={by_delimiter}&maxKeys=1000");
                 if let Some(token) = token {
@@ -336,9 +362,11 @@ impl Target {
     }
 }
 
-fn begin_form(out: &mut Vec<u8>, package: i64) {
-    let info =
-        format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"info\"\r\n\r\n{{\"packageID\":{package}}}");
+fn begin_form(out: &mut Vec<u8>, package: i64, near: i64) {
+    let affinity = if near == 0 { String::new() } else { format!(",\"affinity\":{near}") };
+    let info = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"info\"\r\n\r\n{{\"packageID\":{package}{affinity}}}"
+    );
     out.extend_from_slice(info.as_bytes());
 }
 
@@ -379,7 +407,7 @@ mod tests {
     #[test]
     fn pages_of_both_dialects_are_understood() {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let v1 = Target { address, host: String::new(), dialect: Dialect::V1 { package: 1 } };
+        let v1 = Target { address, host: String::new(), dialect: Dialect::V1 { package: 1, near: 0 } };
         let page = v1
             .page(br#"{"data":{"nextContinuationToken":"a+b","isTruncated":true,"commonPrefixes":["x/","y/"],"objects":[{"objectID":1}]}}"#)
             .expect("a page");

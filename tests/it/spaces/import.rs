@@ -255,6 +255,9 @@ async fn ten_thousand_small_files_need_little_memory() {
         }
         fs::write(folder.join(format!("in/{:03}/{i:05}", i / 100)), fixture::content(i, 4096)).unwrap();
     }
+    // A client of its own: meanwhile the server may have closed the connections of the first.
+    drop(client);
+    let client = server.client();
     let bucket = client.bucket("b").await;
     let idle = server.peak_memory();
     let package = client.import(space.id, "in", bucket, "p").await;

@@ -7,6 +7,7 @@ mod listing;
 mod medium;
 mod memory;
 mod small;
+mod spaces;
 mod start;
 
 use std::time::Duration;
@@ -46,5 +47,8 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("large" => large::run);
     run!("listing" => listing::run);
     run!("memory" => memory::run);
+    run!("spaces-many" => spaces::many);
+    run!("spaces-large" => spaces::large);
+    run!("spaces-import" => spaces::import);
     failures
 }
