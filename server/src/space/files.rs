@@ -53,7 +53,7 @@ impl Walk {
 #[derive(Debug, Clone)]
 pub(crate) enum Files {
     Local(LocalFiles),
-    Cloud(Cloud),
+    Cloud(Arc<Cloud>),
 }
 
 impl Files {
@@ -96,7 +96,7 @@ impl Files {
     pub(crate) fn read(&self, entry: &FileEntry) -> FileStream {
         let bytes = match self {
             Self::Local(files) => files.read(entry),
-            Self::Cloud(cloud) => read_cloud(cloud.clone(), entry.clone()),
+            Self::Cloud(cloud) => read_cloud(Arc::clone(cloud), entry.clone()),
         };
         whole(bytes, entry.size)
     }
@@ -266,7 +266,7 @@ fn entry_of(path: String, place: String, metadata: &opendal::Metadata) -> FileEn
     FileEntry { path, place, size: metadata.content_length(), version }
 }
 
-fn read_cloud(cloud: Cloud, entry: FileEntry) -> FileStream {
+fn read_cloud(cloud: Arc<Cloud>, entry: FileEntry) -> FileStream {
     let tag = (cloud.operator().info().capability().read_with_if_match && entry.version.contains('"'))
         .then(|| entry.version.clone());
     let starts = (0..entry.size).step_by(STRETCH as usize);

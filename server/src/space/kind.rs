@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 /// The kind of the directories of this machine, which needs a permission of its own.
@@ -415,12 +415,17 @@ fn over_http(space: &UserSpace, operator: Operator, transfer: Transfer) -> std::
     if transfer == Transfer::OneRequest {
         cloud = cloud.with_direct(connection.direct(&space.storage, &space.credential)?);
     }
-    Ok(Opened { shards: ShardStore::Cloud(cloud.clone()), files: Files::Cloud(cloud) })
+    Ok(shared(cloud))
 }
 
 fn opened(space: &UserSpace, operator: Operator, transfer: Transfer) -> Opened {
-    let cloud = Cloud::new(operator, space, transfer);
-    Opened { shards: ShardStore::Cloud(cloud.clone()), files: Files::Cloud(cloud) }
+    shared(Cloud::new(operator, space, transfer))
+}
+
+/// One cloud for shards and for files.
+fn shared(cloud: Cloud) -> Opened {
+    let cloud = Arc::new(cloud);
+    Opened { shards: ShardStore::Cloud(Arc::clone(&cloud)), files: Files::Cloud(cloud) }
 }
 
 /// Whether `root` lies in one of the directories that the configuration allows, links resolved.
