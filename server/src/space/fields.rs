@@ -149,6 +149,9 @@ fn number(value: Option<&Value>, range: std::ops::RangeInclusive<u64>, default: 
     let Some(value) = value else { return Ok(None) };
     match value.as_i64() {
         Some(0) => Ok(Some(default.into())),
+        Some(number @ ..0) => {
+            Err(format!("must be a whole number from {} to {}, not {number}", range.start(), range.end()))
+        }
         Some(number) => Ok(Some(u64::try_from(number).unwrap_or(0).clamp(*range.start(), *range.end()).into())),
         None => Err(format!("must be a whole number from {} to {}", range.start(), range.end())),
     }
