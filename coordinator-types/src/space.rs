@@ -4,155 +4,72 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Where a storage is, told by `type`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type")]
-#[schema(example = json!({"type": "S3", "region": "eu-central-1", "endpoint": "https://s3.eu-central-1.amazonaws.com", "bucket": "backups"}))]
-pub enum Storage {
+/// The kinds of storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum StorageType {
     /// A directory of the server, below one that its configuration allows.
-    Local(LocalStorage),
+    Local,
     /// A bucket of any server that speaks S3.
-    S3(S3Storage),
+    S3,
     /// A bucket of Huawei's object storage.
     #[serde(rename = "OBS")]
-    Obs(ObsStorage),
+    Obs,
     /// A bucket of Alibaba's object storage.
     #[serde(rename = "OSS")]
-    Oss(BucketStorage),
+    Oss,
     /// A bucket of Tencent's object storage.
     #[serde(rename = "COS")]
-    Cos(BucketStorage),
+    Cos,
     /// A container of Azure's blob storage.
-    Azblob(AzblobStorage),
+    Azblob,
     /// A bucket of Google's cloud storage.
     #[serde(rename = "GCS")]
-    Gcs(GcsStorage),
+    Gcs,
     /// A WebDAV share.
     #[serde(rename = "WebDAV")]
-    WebDav(WebDavStorage),
+    WebDav,
     /// Memory of the server; for tests, where its configuration allows it.
-    Memory {},
+    Memory,
 }
 
-/// A directory of the server.
+/// Where a storage is: its `type`, and the fields that this type has. One flat object, and not one per type, because
+/// generators of clients make little of unions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LocalStorage {
-    /// The absolute path of the directory; left out: `workingDir` is that path.
+#[schema(example = json!({"type": "S3", "region": "eu-central-1", "endpoint": "https://s3.eu-central-1.amazonaws.com", "bucket": "backups"}))]
+pub struct Storage {
+    /// The kind of storage.
+    #[serde(rename = "type")]
+    pub storage_type: StorageType,
+    /// `Local`: the absolute path of the directory; left out: `workingDir` is that path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub root: Option<String>,
-}
-
-/// A bucket of any server that speaks S3.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct S3Storage {
-    /// The region; left out: `us-east-1` where one is needed.
+    /// `S3`, `OBS`, `OSS`, `COS`: the region; left out: `us-east-1` where one is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub region: Option<String>,
-    /// `https://host[:port]`, or `host[:port]`, which means https; left out: the vendor's own.
+    /// All but `Local` and `Memory`: `https://host[:port]`, or `host[:port]`, which means https; `WebDAV`: with the path of the share; `S3` and `GCS`: left out: the vendor's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub endpoint: Option<String>,
-    /// The name of the bucket, which must exist.
-    pub bucket: String,
-    /// Whether the bucket stands in the path of a URL and not in its host; left out: yes.
+    /// `S3`, `OBS`, `OSS`, `COS`, `GCS`: the name of the bucket, which must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub path_style: Option<bool>,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// A bucket of Huawei's object storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ObsStorage {
-    /// The region; left out: `us-east-1` where one is needed.
+    pub bucket: Option<String>,
+    /// `Azblob`: the name of the container, which must exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub region: Option<String>,
-    /// `https://host[:port]`, or `host[:port]`, which means https.
-    pub endpoint: String,
-    /// The name of the bucket, which must exist.
-    pub bucket: String,
-    /// The project it belongs to.
+    pub container: Option<String>,
+    /// `OBS`: the project that the bucket belongs to.
     #[serde(rename = "projectID")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub project_id: Option<String>,
-    /// Whether the bucket stands in the path of a URL; left out: only when the endpoint is an address.
+    /// `S3`, `OBS`: whether the bucket stands in the path of a URL and not in its host; left out: `S3`: yes, `OBS`: only when the endpoint is an address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub path_style: Option<bool>,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// A bucket in a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BucketStorage {
-    /// The region; left out: `us-east-1` where one is needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub region: Option<String>,
-    /// `https://host[:port]`, or `host[:port]`, which means https.
-    pub endpoint: String,
-    /// The name of the bucket, which must exist.
-    pub bucket: String,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// A container of Azure's blob storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AzblobStorage {
-    /// `https://host[:port]`, or `host[:port]`, which means https.
-    pub endpoint: String,
-    /// The name of the container, which must exist.
-    pub container: String,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// A bucket of Google's cloud storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GcsStorage {
-    /// `https://host[:port]`, or `host[:port]`, which means https; left out: the vendor's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub endpoint: Option<String>,
-    /// The name of the bucket, which must exist.
-    pub bucket: String,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// A WebDAV share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WebDavStorage {
-    /// A URL, with the path of the share.
-    pub endpoint: String,
-    /// How it is spoken to.
-    #[serde(flatten)]
-    pub connection: ConnectionOptions,
-}
-
-/// How a storage on the network is spoken to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionOptions {
     /// Trusts any certificate. Whoever stands in between can read and change everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -167,65 +84,46 @@ pub struct ConnectionOptions {
     pub concurrent_reqs: Option<u64>,
 }
 
-/// What opens a storage, told by the same `type`. Answers show every secret as `""`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "type", rename_all_fields = "camelCase")]
-#[schema(example = json!({"type": "S3", "accessKeyId": "", "secretAccessKey": ""}))]
-pub enum Credential {
-    /// None is needed.
-    Local {},
-    /// Both keys, or neither for a bucket that needs none.
-    S3(KeyPair),
-    /// As of `S3`.
-    #[serde(rename = "OBS")]
-    Obs(KeyPair),
-    /// As of `S3`, but needed.
-    #[serde(rename = "OSS")]
-    Oss(KeyPair),
-    /// As of `S3`, but needed.
-    #[serde(rename = "COS")]
-    Cos(KeyPair),
-    /// The key of a storage account.
-    Azblob {
-        /// The name of the account.
-        account_name: String,
-        /// Its key: a secret.
-        account_key: String,
-    },
-    /// The key of a service account.
-    #[serde(rename = "GCS")]
-    Gcs {
-        /// The JSON text of the key, as the console hands it out: a secret.
-        service_account_key: String,
-    },
-    /// A user and a password, or neither.
-    #[serde(rename = "WebDAV")]
-    WebDav {
-        /// The user.
-        #[serde(default)]
-        username: String,
-        /// The password: a secret.
-        #[serde(default)]
-        password: String,
-    },
-    /// None is needed.
-    Memory {},
-}
-
-/// A pair of keys.
+/// What opens a storage: the same `type`, and the fields that this type has. Answers show every secret as `""`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyPair {
-    /// The name of the key.
-    #[serde(default)]
-    pub access_key_id: String,
-    /// A secret.
-    #[serde(default)]
-    pub secret_access_key: String,
+#[schema(example = json!({"type": "S3", "accessKeyId": "", "secretAccessKey": ""}))]
+pub struct Credential {
+    /// The kind of storage.
+    #[serde(rename = "type")]
+    pub storage_type: StorageType,
+    /// `S3`, `OBS`, `OSS`, `COS`: the name of the key; `S3` and `OBS` take both keys, or neither.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub access_key_id: Option<String>,
+    /// The key itself: a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub secret_access_key: Option<String>,
     /// Of temporary keys: a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub session_token: Option<String>,
+    /// `Azblob`: the name of the storage account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub account_name: Option<String>,
+    /// `Azblob`: its key: a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub account_key: Option<String>,
+    /// `GCS`: the JSON text of a service account's key, as the console hands it out: a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub service_account_key: Option<String>,
+    /// `WebDAV`: the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub username: Option<String>,
+    /// `WebDAV`: the password: a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub password: Option<String>,
 }
 
 /// The part of a space that may hold objects' bytes.

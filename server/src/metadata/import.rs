@@ -82,15 +82,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// Notes of imported objects which version of their source they hold.
     pub(crate) async fn note_staged(&self, package: PackageId, notes: &[(String, String)]) -> Result<()> {
-        // PostgreSQL has to be told what a bare parameter is.
-        let text = match self.db.get_database_backend() {
-            DbBackend::Postgres => "TEXT COLLATE \"C\"",
-            _ => "TEXT",
+        // PostgreSQL has to be told what a bare parameter is, and by which order its text compares.
+        let typed = |n: usize| match self.db.get_database_backend() {
+            DbBackend::Postgres => format!("CAST(${n} AS TEXT) COLLATE \"C\""),
+            _ => format!("${n}"),
         };
         for stretch in stretches(notes) {
-            let rows: Vec<String> = (0..stretch.len())
-                .map(|n| format!("(CAST(${} AS {text}), CAST(${} AS {text}))", 2 * n + 2, 2 * n + 3))
-                .collect();
+            let rows: Vec<String> =
+                (0..stretch.len()).map(|n| format!("({}, {})", typed(2 * n + 2), typed(2 * n + 3))).collect();
             let sql = format!(
                 "WITH note(path, version) AS (VALUES {}) UPDATE object SET metadata =
                      (SELECT version FROM note WHERE note.path = object.path)
@@ -108,9 +107,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn drop_unlisted(&self, package: PackageId, run: &str, now: Timestamp) -> Result<()> {
         loop {
             let sql = "SELECT id FROM object WHERE package_id = $1
-                       AND (metadata IS NULL OR SUBSTR(metadata, 1, $2) <> $3) LIMIT 500";
-            let length = i64::try_from(run.chars().count()).unwrap_or(i64::MAX);
-            let rows = self.all::<Id>(sql, [package.0.into(), length.into(), run.into()]).await?;
+                       AND (metadata IS NULL OR metadata NOT LIKE $2) LIMIT 500";
+            // A run is named by hex digits and a colon: nothing in it is a wildcard.
+            let rows = self.all::<Id>(sql, [package.0.into(), format!("{run}%").into()]).await?;
             if rows.is_empty() {
                 return Ok(());
             }
@@ -138,6 +137,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let prefix = format!("{}/", name.as_str());
         self.execute(sql, [package.0.into(), bucket.0.into(), prefix.into()]).await?;
         self.package(None, package).await
+    }
+
+    /// Forgets an import of which nothing is there yet.
+    pub(crate) async fn drop_empty_import(&self, package: PackageId) -> Result<()> {
+        let sql = "DELETE FROM package WHERE id = $1 AND import IS NOT NULL
+                   AND NOT EXISTS (SELECT 1 FROM object WHERE package_id = $1)";
+        self.execute(sql, [package.0.into()]).await.map(|_| ())
     }
 
     /// Imports that nobody has gone on with since `cutoff`.

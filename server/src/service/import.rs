@@ -120,7 +120,10 @@ impl Services {
             bytes: 0,
             kept: 0,
         };
-        progress.take_all(&place, &import.path).await?;
+        if let Err(error) = progress.take_all(&place, &import.path).await {
+            self.metadata.write(move |rows| Box::pin(async move { rows.drop_empty_import(package).await })).await?;
+            return Err(error);
+        }
         // A source that went away while it was read may have looked like a smaller one.
         space.look().await?;
 

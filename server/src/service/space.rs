@@ -351,9 +351,13 @@ fn sealed_for(store_uuid: &str) -> String {
     format!("user_space {store_uuid}")
 }
 
-/// 128 random bits.
+/// A random UUID (RFC 9562, version 4).
 pub(super) fn new_uuid() -> String {
-    data_encoding::HEXLOWER.encode(&rand::random::<[u8; 16]>())
+    let mut bytes: [u8; 16] = rand::random();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
 fn draft_of(storage: Storage, credential: Credential, working_dir: String) -> UserSpace {

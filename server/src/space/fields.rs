@@ -17,6 +17,8 @@ pub(super) struct Field {
 pub(super) enum Rule {
     /// A text that must not be empty.
     Name,
+    /// The name of a bucket: not empty, without `/` and white space.
+    Bucket,
     /// A text that may be left out.
     Optional,
     /// The text of a JSON object, or the object.
@@ -41,7 +43,7 @@ const LONGEST: usize = 16 << 10;
 impl Rule {
     /// Whether the field may be left out.
     pub(super) fn may_be_absent(self) -> bool {
-        !matches!(self, Self::Name | Self::Json | Self::Endpoint | Self::EndpointWithPath)
+        !matches!(self, Self::Name | Self::Bucket | Self::Json | Self::Endpoint | Self::EndpointWithPath)
     }
 }
 
@@ -105,6 +107,13 @@ fn check(rule: Rule, value: Option<&Value>) -> Result<Option<Value>, String> {
             "" => Err("is missing; it must not be empty".to_owned()),
             text => Ok(Some(text.into())),
         },
+        Rule::Bucket => match text()?.trim() {
+            "" => Err("is missing; it must not be empty".to_owned()),
+            text if text.contains(|c: char| c == '/' || c.is_whitespace()) => {
+                Err("must be the name of a bucket alone, without `/` and white space".to_owned())
+            }
+            text => Ok(Some(text.into())),
+        },
         Rule::Optional => Ok(value.is_some().then_some(text()?.into())),
         Rule::Json => json(value).map(Some),
         Rule::Endpoint | Rule::EndpointWithPath if text()?.trim().is_empty() => {
@@ -140,6 +149,9 @@ fn number(value: Option<&Value>, range: std::ops::RangeInclusive<u64>, default: 
     let Some(value) = value else { return Ok(None) };
     match value.as_i64() {
         Some(0) => Ok(Some(default.into())),
+        Some(number @ ..0) => {
+            Err(format!("must be a whole number from {} to {}, not {number}", range.start(), range.end()))
+        }
         Some(number) => Ok(Some(u64::try_from(number).unwrap_or(0).clamp(*range.start(), *range.end()).into())),
         None => Err(format!("must be a whole number from {} to {}", range.start(), range.end())),
     }

@@ -53,7 +53,7 @@ impl Walk {
 #[derive(Debug, Clone)]
 pub(crate) enum Files {
     Local(LocalFiles),
-    Cloud(Cloud),
+    Cloud(Arc<Cloud>),
 }
 
 impl Files {
@@ -96,7 +96,7 @@ impl Files {
     pub(crate) fn read(&self, entry: &FileEntry) -> FileStream {
         let bytes = match self {
             Self::Local(files) => files.read(entry),
-            Self::Cloud(cloud) => read_cloud(cloud.clone(), entry.clone()),
+            Self::Cloud(cloud) => read_cloud(Arc::clone(cloud), entry.clone()),
         };
         whole(bytes, entry.size)
     }
@@ -206,6 +206,8 @@ fn whole(bytes: FileStream, size: u64) -> FileStream {
 type Found = mpsc::Sender<Result<FileEntry, Fault>>;
 
 async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fault> {
+    // Some servers answer with an error of their own where there is a folder: then the listing tells.
+    let mut unclear = None;
     if !place.is_empty() {
         match cloud.operator().stat(place).await {
             Ok(metadata) if metadata.is_file() => {
@@ -216,7 +218,7 @@ async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fau
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => unclear = Some(error),
         }
     }
     let root = if place.is_empty() { "/".to_owned() } else { format!("{place}/") };
@@ -251,7 +253,11 @@ async fn walk_cloud(cloud: &Cloud, place: &str, found: &Found) -> Result<(), Fau
         }
     }
     // A bucket may be empty; a folder of it is there only through what it holds.
-    if any || place.is_empty() { Ok(()) } else { Err(Fault::Missing) }
+    match unclear {
+        _ if any || place.is_empty() => Ok(()),
+        Some(error) => Err(error.into()),
+        None => Err(Fault::Missing),
+    }
 }
 
 fn entry_of(path: String, place: String, metadata: &opendal::Metadata) -> FileEntry {
@@ -260,7 +266,7 @@ fn entry_of(path: String, place: String, metadata: &opendal::Metadata) -> FileEn
     FileEntry { path, place, size: metadata.content_length(), version }
 }
 
-fn read_cloud(cloud: Cloud, entry: FileEntry) -> FileStream {
+fn read_cloud(cloud: Arc<Cloud>, entry: FileEntry) -> FileStream {
     let tag = (cloud.operator().info().capability().read_with_if_match && entry.version.contains('"'))
         .then(|| entry.version.clone());
     let starts = (0..entry.size).step_by(STRETCH as usize);

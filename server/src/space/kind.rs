@@ -17,7 +17,11 @@ use crate::domain::{
 };
 use opendal::{Operator, services};
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 /// The kind of the directories of this machine, which needs a permission of its own.
 pub(crate) const LOCAL: &str = "Local";
@@ -45,7 +49,7 @@ const KINDS: &[Kind] = &[
         storage: &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::OptionalEndpoint),
-            Field::new("bucket", Rule::Name),
+            Field::new("bucket", Rule::Bucket),
             Field::new("pathStyle", Rule::Flag),
             Field::new("skipTlsVerify", Rule::Flag),
             Field::new("timeout", Rule::Timeout),
@@ -59,7 +63,7 @@ const KINDS: &[Kind] = &[
         storage: &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::Endpoint),
-            Field::new("bucket", Rule::Name),
+            Field::new("bucket", Rule::Bucket),
             Field::new("projectID", Rule::Optional),
             Field::new("pathStyle", Rule::Flag),
             Field::new("skipTlsVerify", Rule::Flag),
@@ -74,7 +78,7 @@ const KINDS: &[Kind] = &[
         storage: &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::Endpoint),
-            Field::new("bucket", Rule::Name),
+            Field::new("bucket", Rule::Bucket),
             Field::new("skipTlsVerify", Rule::Flag),
             Field::new("timeout", Rule::Timeout),
             Field::new("concurrentReqs", Rule::Requests),
@@ -87,7 +91,7 @@ const KINDS: &[Kind] = &[
         storage: &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::Endpoint),
-            Field::new("bucket", Rule::Name),
+            Field::new("bucket", Rule::Bucket),
             Field::new("skipTlsVerify", Rule::Flag),
             Field::new("timeout", Rule::Timeout),
             Field::new("concurrentReqs", Rule::Requests),
@@ -99,7 +103,7 @@ const KINDS: &[Kind] = &[
         name: "Azblob",
         storage: &[
             Field::new("endpoint", Rule::Endpoint),
-            Field::new("container", Rule::Name),
+            Field::new("container", Rule::Bucket),
             Field::new("skipTlsVerify", Rule::Flag),
             Field::new("timeout", Rule::Timeout),
             Field::new("concurrentReqs", Rule::Requests),
@@ -111,7 +115,7 @@ const KINDS: &[Kind] = &[
         name: "GCS",
         storage: &[
             Field::new("endpoint", Rule::OptionalEndpoint),
-            Field::new("bucket", Rule::Name),
+            Field::new("bucket", Rule::Bucket),
             Field::new("skipTlsVerify", Rule::Flag),
             Field::new("timeout", Rule::Timeout),
             Field::new("concurrentReqs", Rule::Requests),
@@ -284,8 +288,19 @@ fn open_local(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     Ok(Opened { shards: ShardStore::Disk(Disk::new(shards)), files: Files::Local(LocalFiles::new(&root)) })
 }
 
+/// One memory per space, however often it is opened: it is forgotten with the process.
 fn open_memory(space: &UserSpace) -> std::result::Result<Opened, Fault> {
-    Ok(opened(space, Operator::new(services::Memory::default())?, Transfer::Memory))
+    static MEMORIES: LazyLock<Mutex<HashMap<String, Operator>>> = LazyLock::new(Mutex::default);
+    let mut memories = MEMORIES.lock().unwrap_or_else(PoisonError::into_inner);
+    let operator = match memories.get(&space.store_uuid) {
+        Some(operator) => operator.clone(),
+        None => {
+            let made = Operator::new(services::Memory::default())?;
+            memories.insert(space.store_uuid.clone(), made.clone());
+            made
+        }
+    };
+    Ok(opened(space, operator, Transfer::Memory))
 }
 
 /// Never looks for credentials of this server: neither in its environment, nor its files, nor its machine's metadata.
@@ -400,12 +415,17 @@ fn over_http(space: &UserSpace, operator: Operator, transfer: Transfer) -> std::
     if transfer == Transfer::OneRequest {
         cloud = cloud.with_direct(connection.direct(&space.storage, &space.credential)?);
     }
-    Ok(Opened { shards: ShardStore::Cloud(cloud.clone()), files: Files::Cloud(cloud) })
+    Ok(shared(cloud))
 }
 
 fn opened(space: &UserSpace, operator: Operator, transfer: Transfer) -> Opened {
-    let cloud = Cloud::new(operator, space, transfer);
-    Opened { shards: ShardStore::Cloud(cloud.clone()), files: Files::Cloud(cloud) }
+    shared(Cloud::new(operator, space, transfer))
+}
+
+/// One cloud for shards and for files.
+fn shared(cloud: Cloud) -> Opened {
+    let cloud = Arc::new(cloud);
+    Opened { shards: ShardStore::Cloud(Arc::clone(&cloud)), files: Files::Cloud(cloud) }
 }
 
 /// Whether `root` lies in one of the directories that the configuration allows, links resolved.

@@ -73,7 +73,13 @@ impl LocalFiles {
             if path::is_own(&place) {
                 continue;
             }
-            let file = open(root, &place)?;
+            let file = open(root, &place).map_err(|fault| match fault {
+                Fault::Missing => {
+                    let reason = "is a symbolic link to nothing, or has gone meanwhile".to_owned();
+                    Fault::Name { name: place.clone(), reason }
+                }
+                other => other,
+            })?;
             let metadata = file.metadata()?;
             if metadata.is_dir() {
                 let here = (metadata.dev(), metadata.ino());

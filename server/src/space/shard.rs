@@ -32,7 +32,7 @@ pub(crate) enum ShardStore {
     /// make needless.
     Disk(Disk),
     /// Everything else.
-    Cloud(Cloud),
+    Cloud(Arc<Cloud>),
 }
 
 impl ShardStore {

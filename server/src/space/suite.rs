@@ -18,7 +18,7 @@ fn key() -> ShardKey {
     ShardKey::new(Timestamp::now(), rand::random())
 }
 
-fn space(kind: &str, fields: serde_json::Value) -> Space {
+fn space(kind: &str, fields: serde_json::Value, uuid: &str) -> Space {
     let fields = fields.as_object().unwrap().clone();
     Space::open(UserSpace {
         id: SpaceId(1),
@@ -29,18 +29,19 @@ fn space(kind: &str, fields: serde_json::Value) -> Space {
         features: Vec::new(),
         working_dir: String::new(),
         revision: 1,
-        store_uuid: UUID.to_owned(),
+        store_uuid: uuid.to_owned(),
         probe: None,
     })
     .unwrap()
 }
 
 fn on_disk(root: &Path) -> Space {
-    space("Local", serde_json::json!({"root": root.to_str().unwrap()}))
+    space("Local", serde_json::json!({"root": root.to_str().unwrap()}), UUID)
 }
 
+/// A memory of its own: memories are told apart by the uuid of their space.
 fn in_memory() -> Space {
-    space("Memory", serde_json::json!({}))
+    space("Memory", serde_json::json!({}), &format!("{:032x}", rand::random::<u128>()))
 }
 
 /// Writes `content` in blocks of odd sizes.
@@ -62,7 +63,7 @@ async fn write(store: &ShardStore, key: ShardKey, content: &[u8], cut: usize) ->
 }
 
 async fn what_was_written_is_read_back(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let content: Vec<u8> = (0..3_000_000u32).map(|n| (n % 253) as u8).collect();
     for cut in [700_001, 1 << 20] {
         let key = key();
@@ -78,7 +79,7 @@ async fn what_was_written_is_read_back(space: Space) {
 }
 
 async fn bytes_that_fail_the_check_or_are_too_few_are_not_returned(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let key = key();
     space.store.write_whole(key, vec![Bytes::from_static(b"content")]).await.unwrap();
     let refused = space.store.read(key, 0..7, |_| false).await;
@@ -88,7 +89,7 @@ async fn bytes_that_fail_the_check_or_are_too_few_are_not_returned(space: Space)
 }
 
 async fn what_is_not_there_is_missing_and_may_be_deleted(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let key = key();
     assert!(matches!(space.store.read(key, 0..1, |_| true).await, Err(Fault::Missing)));
     space.store.delete(&[key]).await.unwrap();
@@ -98,7 +99,7 @@ async fn what_is_not_there_is_missing_and_may_be_deleted(space: Space) {
 }
 
 async fn a_folder_lists_its_shards(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let (one, other) = (key(), key());
     for key in [one, other] {
         space.store.write_whole(key, vec![Bytes::from_static(b"x")]).await.unwrap();
@@ -114,14 +115,14 @@ async fn a_space_stands_by_its_marker(space: Space) {
     let space = Arc::new(space);
     assert!(space.look().await.is_err(), "a place without a marker passed for the space");
     assert_eq!(space.standing().await, Standing::Offline);
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     space.look().await.unwrap();
-    assert_eq!(space.store.marker().await.unwrap(), Marker::Of(UUID.to_owned()));
+    assert_eq!(space.store.marker().await.unwrap(), Marker::Of(space.settings.store_uuid.clone()));
     assert_eq!(space.standing().await, Standing::Healthy);
 }
 
 async fn files_come_back_by_their_names(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     for (path, content) in [("a/b/one", "first"), ("a/two", "second"), ("zero", "")] {
         put(&space, path, content).await.unwrap();
     }
@@ -140,7 +141,7 @@ async fn files_come_back_by_their_names(space: Space) {
 }
 
 async fn a_file_that_broke_off_takes_no_place(space: Space) {
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     put(&space, "kept", "old").await.unwrap();
     let (blocks, queue) = mpsc::channel(1);
     blocks.send(Arc::new(Block { pieces: vec![Bytes::from_static(b"ne")], _memory: None })).await.unwrap();
@@ -200,7 +201,7 @@ suite![
 async fn a_walk_never_leaves_its_root() {
     let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let space = on_disk(directory.path());
-    space.store.set_up(UUID, false).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, false).await.unwrap();
     std::fs::write(outside.path().join("secret"), "x").unwrap();
     std::fs::write(directory.path().join("inside"), "y").unwrap();
     let link = directory.path().join("link");
@@ -220,7 +221,7 @@ async fn a_walk_never_leaves_its_root() {
 async fn a_shard_on_disk_is_never_overwritten() {
     let directory = tempfile::tempdir().unwrap();
     let space = on_disk(directory.path());
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let key = key();
     space.store.write_whole(key, vec![Bytes::from_static(b"first")]).await.unwrap();
     assert!(space.store.write_whole(key, vec![Bytes::from_static(b"other")]).await.is_err());
@@ -233,7 +234,7 @@ async fn a_directory_that_went_away_is_not_filled_again() {
     let root = directory.path().join("mount");
     std::fs::create_dir(&root).unwrap();
     let space = on_disk(&root);
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     space.look().await.unwrap();
     // As when a disk is unmounted: the mount point is there, and empty.
     std::fs::remove_dir_all(&root).unwrap();
@@ -250,7 +251,7 @@ async fn a_directory_that_went_away_is_not_filled_again() {
 async fn a_name_that_is_not_ours_is_told_apart() {
     let directory = tempfile::tempdir().unwrap();
     let space = on_disk(directory.path());
-    space.store.set_up(UUID, true).await.unwrap();
+    space.store.set_up(&space.settings.store_uuid, true).await.unwrap();
     let key = key();
     let folder = directory.path().join("shards");
     std::fs::write(folder.join("00/notes.txt"), b"mine").unwrap();

@@ -199,7 +199,7 @@ failures! {
     }
     /// Of calls that try a storage.
     Unusable {
-        502 "OperationFailed" "The storage cannot be used as described; the message names the step that failed. Nothing was changed."
+        409 "OperationFailed" "The storage cannot be used as described; the message names the step that failed. Nothing was changed."
             "the storage cannot be used: the step `write` failed: access is denied: check the credential and its rights";
     }
     /// Of downloads.

@@ -47,12 +47,15 @@ pub(super) fn classify(error: &Error) -> (StatusCode, Code) {
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, Code::Forbidden),
         Error::NotFound { .. } => (StatusCode::NOT_FOUND, Code::DataNotFound),
         Error::Exists { .. } => (StatusCode::CONFLICT, Code::DataExists),
-        Error::Conflict(_) | Error::Raced(_) => (StatusCode::CONFLICT, Code::OperationFailed),
+        // What was sent does not open a storage: the caller can mend that, the server cannot.
+        Error::Conflict(_) | Error::Raced(_) | Error::SpaceUnusable { .. } => {
+            (StatusCode::CONFLICT, Code::OperationFailed)
+        }
         Error::NoRoom(_) | Error::DatabaseFull(_) => (StatusCode::INSUFFICIENT_STORAGE, Code::OperationFailed),
         Error::TooFewSpaces(_) | Error::SpaceUnavailable { .. } | Error::DatabaseUnavailable(_) => {
             (StatusCode::SERVICE_UNAVAILABLE, Code::OperationFailed)
         }
-        Error::Damaged(_) | Error::SpaceUnusable { .. } => (StatusCode::BAD_GATEWAY, Code::OperationFailed),
+        Error::Damaged(_) => (StatusCode::BAD_GATEWAY, Code::OperationFailed),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, Code::OperationFailed),
     }
 }

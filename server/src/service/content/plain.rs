@@ -41,8 +41,6 @@ struct OpenChunk {
     writers: Vec<Writer>,
     /// Where every shard is on its way to a cloud.
     spool: Option<Spool>,
-    /// What the writers hold.
-    memory: Option<OwnedSemaphorePermit>,
 }
 
 struct Writer {
@@ -58,7 +56,6 @@ struct ClosedChunk {
     /// Of the shards, in their order.
     written: Vec<Written>,
     spool: Option<JoinHandle<io::Result<File>>>,
-    _memory: Option<OwnedSemaphorePermit>,
 }
 
 /// A shard that is being written, or made durable.
@@ -173,7 +170,6 @@ impl<'u> PlainUpload<'u> {
                 digests,
                 written,
                 spool: open.spool.map(Spool::end),
-                _memory: open.memory,
             });
         }
         while self.closed.len() >= SYNCING {
@@ -233,16 +229,23 @@ impl OpenChunk {
         // For all writers of the chunk at once: they go forward together, so none may wait for what another one's
         // chunk holds.
         let memory: u64 = fresh.spaces().iter().map(|space| space.store.writer_memory()).sum();
-        let memory = store.cloud_memory(memory).await?;
+        let memory = store.cloud_memory(memory).await?.map(Arc::new);
         let writers = fresh.chunk.shards.iter().zip(fresh.spaces()).map(|(shard, space)| {
             let (blocks, queue) = mpsc::channel(QUEUE);
             let (shards, key) = (space.store.clone(), shard.key);
-            let written = tokio::spawn(async move { shards.write(key, queue).await });
+            // The memory is free as soon as the last writer has ended, whether or not the upload has come to look: two
+            // uploads that wait for each other's next chunk would otherwise wait for ever.
+            let memory = memory.clone();
+            let written = tokio::spawn(async move {
+                let written = shards.write(key, queue).await;
+                drop(memory);
+                written
+            });
             Writer { blocks, written }
         });
         let writers = writers.collect();
         let spool = remote.then(|| Spool::begin(Arc::clone(&store.spool)));
-        Ok(Self { fresh, size: 0, began: Timestamp::now(), writers, spool, memory })
+        Ok(Self { fresh, size: 0, began: Timestamp::now(), writers, spool })
     }
 }
 
@@ -276,6 +279,7 @@ impl ContentStore {
             let (space, key) = (Arc::clone(&fresh.space), fresh.shard.key);
             let id = fresh.shard.space;
             closed.fresh.replace(index, fresh);
+            let _memory = self.cloud_memory(space.store.writer_memory()).await?;
             match space.store.write(key, blocks).await {
                 Ok(()) => break,
                 Err(fault) => {
