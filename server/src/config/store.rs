@@ -56,8 +56,8 @@ impl StoreConfig {
             problems.refuse("store.pack_memory", "must hold at least one pack: raise it to `store.pack_size` or more");
         }
         problems.sized("store.upload_memory", *upload_memory, 4 * MIB..=1024 * GIB);
-        // One writer holds 20 MiB.
-        problems.sized("store.cloud_memory", *cloud_memory, 20 * MIB..=1024 * GIB);
+        // One writer holds 15 MiB.
+        problems.sized("store.cloud_memory", *cloud_memory, 15 * MIB..=1024 * GIB);
         problems.within("store.read_ahead", *read_ahead, 1..=1024);
     }
 }

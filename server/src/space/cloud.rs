@@ -28,7 +28,7 @@ use tokio::{sync::mpsc, time::timeout};
 pub(super) const PART: usize = 5 << 20;
 
 /// Parts that are on their way at once, per object.
-pub(super) const PARTS: usize = 3;
+pub(super) const PARTS: usize = 2;
 
 /// What the writer of one object holds in memory: the parts on their way and the one that is coming together.
 pub(crate) const WRITER_MEMORY: u64 = ((PARTS + 1) * PART) as u64;
