@@ -63,6 +63,10 @@ impl Services {
                 self.sweep_orphans(&space, cutoff, &mut swept).await?;
             }
         }
+        if swept.chunks > 0 {
+            // What has gone makes room at once.
+            self.spaces.set_stored(&self.metadata.rows().used_by_space().await?);
+        }
         Ok(swept)
     }
 

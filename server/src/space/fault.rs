@@ -40,7 +40,8 @@ impl Fault {
                 let words = innermost(source);
                 let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
                 let short: String = words.chars().take(WORDS).collect();
-                format!("{self}: {short}")
+                // Some storages refuse without a word.
+                if short.is_empty() { self.to_string() } else { format!("{self}: {short}") }
             }
             None => self.to_string(),
         }

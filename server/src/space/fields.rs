@@ -58,7 +58,12 @@ impl Field {
 }
 
 /// Reads the known fields out of what was sent; unknown ones are left behind.
-pub(super) fn read(what: &'static str, kind: &str, known: &[Field], sent: Map<String, Value>) -> Result<Tagged> {
+pub(super) fn read(
+    what: &'static str,
+    kind: &str,
+    known: impl Iterator<Item = &'static Field>,
+    sent: Map<String, Value>,
+) -> Result<Tagged> {
     let mut fields = Map::new();
     for field in known {
         let value = find(&sent, field.name).filter(|value| !value.is_null());
@@ -72,7 +77,11 @@ pub(super) fn read(what: &'static str, kind: &str, known: &[Field], sent: Map<St
 }
 
 /// What is stored, with the changes laid over it; a secret that is sent as `""` stays as it is.
-pub(super) fn merge(stored: &Map<String, Value>, changes: Map<String, Value>, known: &[Field]) -> Map<String, Value> {
+pub(super) fn merge(
+    stored: &Map<String, Value>,
+    changes: Map<String, Value>,
+    known: impl Iterator<Item = &'static Field>,
+) -> Map<String, Value> {
     let mut merged = stored.clone();
     for field in known {
         let change = find(&changes, field.name).filter(|value| !value.is_null());

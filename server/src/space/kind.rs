@@ -36,6 +36,14 @@ struct Kind {
     open: fn(&UserSpace) -> std::result::Result<Opened, Fault>,
 }
 
+impl Kind {
+    /// All fields of its storage.
+    fn fields(&self) -> impl Iterator<Item = &'static Field> {
+        let is_remote = !matches!(self.name, LOCAL | MEMORY);
+        self.storage.iter().chain(if is_remote { CONNECTION } else { &[] })
+    }
+}
+
 /// A storage that is ready to be spoken to; nothing was asked of it yet.
 pub(super) struct Opened {
     pub(super) shards: ShardStore,
@@ -51,9 +59,6 @@ const KINDS: &[Kind] = &[
             Field::new("endpoint", Rule::OptionalEndpoint),
             Field::new("bucket", Rule::Bucket),
             Field::new("pathStyle", Rule::Flag),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
         ],
         credential: KEY_PAIR,
         open: open_s3,
@@ -66,9 +71,6 @@ const KINDS: &[Kind] = &[
             Field::new("bucket", Rule::Bucket),
             Field::new("projectID", Rule::Optional),
             Field::new("pathStyle", Rule::Flag),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
         ],
         credential: KEY_PAIR,
         open: open_obs,
@@ -79,9 +81,6 @@ const KINDS: &[Kind] = &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::Endpoint),
             Field::new("bucket", Rule::Bucket),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
         ],
         credential: REQUIRED_KEY_PAIR,
         open: open_oss,
@@ -92,50 +91,37 @@ const KINDS: &[Kind] = &[
             Field::new("region", Rule::Optional),
             Field::new("endpoint", Rule::Endpoint),
             Field::new("bucket", Rule::Bucket),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
         ],
         credential: REQUIRED_KEY_PAIR,
         open: open_cos,
     },
     Kind {
         name: "Azblob",
-        storage: &[
-            Field::new("endpoint", Rule::Endpoint),
-            Field::new("container", Rule::Bucket),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
-        ],
+        storage: &[Field::new("endpoint", Rule::Endpoint), Field::new("container", Rule::Bucket)],
         credential: &[Field::new("accountName", Rule::Name), Field::secret("accountKey", Rule::Name)],
         open: open_azblob,
     },
     Kind {
         name: "GCS",
-        storage: &[
-            Field::new("endpoint", Rule::OptionalEndpoint),
-            Field::new("bucket", Rule::Bucket),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
-        ],
+        storage: &[Field::new("endpoint", Rule::OptionalEndpoint), Field::new("bucket", Rule::Bucket)],
         // The JSON of a service account's key, as the console hands it out.
         credential: &[Field::secret("serviceAccountKey", Rule::Json)],
         open: open_gcs,
     },
     Kind {
         name: "WebDAV",
-        storage: &[
-            Field::new("endpoint", Rule::EndpointWithPath),
-            Field::new("skipTlsVerify", Rule::Flag),
-            Field::new("timeout", Rule::Timeout),
-            Field::new("concurrentReqs", Rule::Requests),
-        ],
+        storage: &[Field::new("endpoint", Rule::EndpointWithPath)],
         credential: &[Field::new("username", Rule::Optional), Field::secret("password", Rule::Optional)],
         open: open_webdav,
     },
     Kind { name: MEMORY, storage: &[], credential: &[], open: open_memory },
+];
+
+/// What every storage on the network has besides.
+const CONNECTION: &[Field] = &[
+    Field::new("skipTlsVerify", Rule::Flag),
+    Field::new("timeout", Rule::Timeout),
+    Field::new("concurrentReqs", Rule::Requests),
 ];
 
 /// Both keys, or neither: then the bucket is read and written without a signature.
@@ -160,11 +146,11 @@ pub(crate) fn read(
     credential: Option<Map<String, Value>>,
 ) -> Result<(Storage, Credential)> {
     let kind = kind_of("storage", &storage)?;
-    let storage = fields::read("storage", kind.name, kind.storage, storage)?;
+    let storage = fields::read("storage", kind.name, kind.fields(), storage)?;
     let credential = match credential {
         Some(credential) => {
             same_kind(kind, &credential)?;
-            fields::read("credential", kind.name, kind.credential, credential)?
+            fields::read("credential", kind.name, kind.credential.iter(), credential)?
         }
         None if kind.credential.iter().all(|field| field.rule.may_be_absent()) => Tagged::new(kind.name, Map::new()),
         None => {
@@ -193,14 +179,14 @@ pub(crate) fn merge(
                 let reason = format!("must stay {}: register another space for another kind of storage", kind.name);
                 return Err(Error::invalid("storage.type", reason));
             }
-            fields::merge(space.storage.fields(), changes, kind.storage)
+            fields::merge(space.storage.fields(), changes, kind.fields())
         }
     };
     let credential = match credential {
         None => space.credential.fields().clone(),
         Some(changes) => {
             same_kind(kind, &changes)?;
-            fields::merge(space.credential.fields(), changes, kind.credential)
+            fields::merge(space.credential.fields(), changes, kind.credential.iter())
         }
     };
     read(storage, Some(credential))

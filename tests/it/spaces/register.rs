@@ -55,6 +55,28 @@ async fn an_s3_bucket_is_registered_changed_and_removed(setup: Setup) {
     dies(&client, &made).await;
 }
 
+/// OBS speaks S3; a server that is named by its address is asked path style without being told.
+#[tokio::test]
+async fn an_obs_bucket_is_registered_filled_and_read() {
+    let s3 = S3Server::start();
+    s3.make_bucket("bin");
+    let mut server = Server::start();
+    let client = server.client();
+    let mut space = s3.space("s", "bin");
+    space["storage"] = json!({
+        "type": "OBS", "region": "cn-north-4", "endpoint": s3.endpoint(), "bucket": "bin", "projectID": ""
+    });
+    space["credential"]["type"] = "OBS".into();
+    let made = lives(&client, &space).await;
+    assert_eq!(made.storage, space["storage"], "it is shown as it was sent");
+    server.lies_in(made.id, &s3.bucket("bin"));
+    let package = client.new_package("b").await;
+    let form = Form::new().info(json!({"packageID": package, "affinity": made.id})).file("a", b"over there");
+    let object = client.post_form("/v1/object/upload", form).await.uploaded().remove(0);
+    assert_eq!(client.read(object.id).await, "over there");
+    assert!(s3.files("bin").keys().any(|file| file.starts_with("shards/")));
+}
+
 #[tokio::test]
 #[ignore = "needs HOLDALL_TEST_GARAGE; tests/run provides it"]
 async fn a_garage_bucket_is_registered_changed_and_removed() {
