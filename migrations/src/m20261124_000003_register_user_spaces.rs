@@ -2,7 +2,7 @@
 //! being imported, which nobody sees before they are complete.
 
 use crate::dialect::run;
-use sea_orm_migration::prelude::*;
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
 pub(crate) struct Migration;
 
@@ -30,10 +30,21 @@ impl MigrationTrait for Migration {
                 "ALTER TABLE package ADD COLUMN import {text}",
             ],
         )
-        .await
+        .await?;
+        // Several servers may share a PostgreSQL: one must not name a shard in a space that another one removes. On
+        // SQLite, which cannot add this to a table that is there, the one server sees to it itself.
+        if manager.get_database_backend() == DbBackend::Postgres {
+            let sql =
+                "ALTER TABLE shard ADD CONSTRAINT shard_space_known FOREIGN KEY (space_id) REFERENCES user_space(id)";
+            run(manager, &[sql]).await?;
+        }
+        Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        if manager.get_database_backend() == DbBackend::Postgres {
+            run(manager, &["ALTER TABLE shard DROP CONSTRAINT shard_space_known"]).await?;
+        }
         run(
             manager,
             &[

@@ -16,8 +16,8 @@ use serde::Serialize;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a part may take to say that it is ready; a balancer asks again anyway.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a part may take to say that it is ready: a little longer than a space takes to be given up on.
+const PATIENCE: Duration = Duration::from_secs(7);
 
 pub(super) fn routes() -> Router<Door> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
@@ -28,7 +28,9 @@ async fn healthz() -> Json<Alive> {
     Json(Alive { status: "ok" })
 }
 
-/// Whether requests can be served: the database and every user space, one by one. 503 when one of them is not.
+/// Whether requests can be served: the database, and every user space, one by one. 503 without the database, and
+/// without any space that objects may lie in; `degraded` while some of the spaces are away, because a server that still
+/// serves must not be taken out for the loss of one cloud.
 async fn readyz(State(door): State<Door>) -> Response {
     let late = || Err("did not answer in time".to_owned());
     let (database, spaces) = tokio::join!(
@@ -36,14 +38,19 @@ async fn readyz(State(door): State<Door>) -> Response {
         timeout(PATIENCE, door.services.space_health()),
     );
     let database = Part::new("database", database.map_or_else(|_| late(), |ready| ready.map_err(|e| e.to_string())));
-    let spaces = match spaces {
-        Ok(spaces) => {
-            spaces.into_iter().map(|space| Part::new(space.name, space.ready.map_err(|e| e.to_string()))).collect()
+    let health = spaces.unwrap_or_default();
+    let can_store = health.iter().any(|space| space.holds_objects && space.ready.is_ok());
+    let spaces: Vec<Part> = match health {
+        health if health.is_empty() => vec![Part::new("user spaces", late())],
+        health => {
+            health.into_iter().map(|space| Part::new(space.name, space.ready.map_err(|e| e.to_string()))).collect()
         }
-        Err(_) => vec![Part::new("user spaces", late())],
     };
-    let ready = database.ready && spaces.iter().all(|space| space.ready);
-    let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    let (code, status) = match database.ready && can_store {
+        true if spaces.iter().all(|space| space.ready) => (StatusCode::OK, "ok"),
+        true => (StatusCode::OK, "degraded"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    };
     (code, Json(Ready { status, database, spaces })).into_response()
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Rows,
     insert::{ManyRows, stretches},
+    object::violation,
     placeholders, signed, unsigned,
 };
 use crate::domain::{
@@ -12,7 +13,7 @@ use crate::domain::{
     shard::{Codec, NewChunk, ShardKey},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr, Value};
 use std::collections::HashSet;
 
 /// A chunk that lost a reference a while ago.
@@ -88,7 +89,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         .await?;
         let shards: Vec<_> =
             chunks.iter().flat_map(|chunk| chunk.shards.iter().enumerate().map(move |(n, s)| (chunk, n, s))).collect();
-        self.insert_many(&INSERT_SHARDS, &shards, |(chunk, index, shard)| {
+        let inserted = self.insert_many(&INSERT_SHARDS, &shards, |(chunk, index, shard)| {
             [
                 chunk.id.0.into(),
                 i64::try_from(*index).unwrap_or_default().into(),
@@ -98,8 +99,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                 chunk.digests.as_bytes().to_vec().into(),
                 WHOLE.into(),
             ]
+        });
+        inserted.await.map_err(|error| match violation(&error) {
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => {
+                Error::Raced("a user space was given up while bytes were written there; send them again".to_owned())
+            }
+            _ => error,
         })
-        .await
     }
 
     /// Takes chunks that are there already back into use, which ends their countdown.

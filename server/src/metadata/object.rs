@@ -408,7 +408,7 @@ fn put_refused(error: Error, objects: &[NewObject]) -> Error {
 }
 
 /// The constraint that an error says was violated.
-fn violation(error: &Error) -> Option<SqlErr> {
+pub(super) fn violation(error: &Error) -> Option<SqlErr> {
     let Error::Internal(source) = error else { return None };
     source.downcast_ref::<sea_orm::DbErr>().and_then(sea_orm::DbErr::sql_err)
 }

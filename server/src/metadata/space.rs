@@ -1,6 +1,6 @@
 //! Rows of `user_space`, and what lies in a space.
 
-use super::{Rows, chunk::DeadChunk};
+use super::{Rows, chunk::DeadChunk, object::violation};
 use crate::domain::{
     Error, Result,
     id::{ChunkId, SpaceId},
@@ -188,9 +188,21 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.dead_rows(sql, [id.0.into(), after.0.into(), super::signed(most).into()]).await
     }
 
-    /// Removes a space; what its shards were must be gone before.
+    /// Removes a space.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while a row names a shard in it.
     pub(crate) async fn delete_space(&self, id: SpaceId) -> Result<()> {
-        self.execute("DELETE FROM user_space WHERE id = $1", [id.0.into()]).await.map(|_| ())
+        let sql = "DELETE FROM user_space WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM shard WHERE space_id = $1)";
+        match self.execute(sql, [id.0.into()]).await {
+            Ok(1..) => Ok(()),
+            Ok(0) => Err(Error::Conflict("the user space got new content while it was being deleted".to_owned())),
+            // PostgreSQL, where another server may have committed a shard at this moment.
+            Err(error) => match violation(&error) {
+                Some(_) => Err(Error::Conflict("the user space got new content while it was being deleted".to_owned())),
+                None => Err(error),
+            },
+        }
     }
 }
 

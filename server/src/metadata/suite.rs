@@ -1,6 +1,6 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
-use super::{Entry, Listing, Metadata, NewObject, NewPart, Put, WriteRows};
+use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
 use crate::{
     config::DatabaseConfig,
     domain::{
@@ -14,6 +14,7 @@ use crate::{
         page::Position,
         redundancy::Redundancy,
         shard::{Codec, NewChunk, Shard, ShardKey},
+        space::Tagged,
         time::Timestamp,
         upload::UploadState,
     },
@@ -56,6 +57,8 @@ impl Fixture {
             .write(|rows| Box::pin(async move { rows.insert_credential("one", "AK1", b"sealed", NOW).await }))
             .await
             .unwrap();
+        let space = fixture.write(|rows| Box::pin(async move { rows.insert_space(&space("first"), NOW).await })).await;
+        assert_eq!(space.unwrap().id, SpaceId(1), "the space that the chunks of these cases lie in");
         fixture
     }
 
@@ -123,6 +126,19 @@ impl Fixture {
 
 fn config() -> DatabaseConfig {
     DatabaseConfig { readers: 2, busy_timeout: Duration::from_secs(5), group: 64, pool: 4 }
+}
+
+fn space(name: &str) -> NewSpace {
+    NewSpace {
+        name: name.to_owned(),
+        storage: Tagged::new("Memory", serde_json::Map::new()),
+        credential_sealed: None,
+        shard_store: None,
+        features: Vec::new(),
+        working_dir: String::new(),
+        store_uuid: format!("uuid of {name}"),
+        probe: None,
+    }
 }
 
 fn chunk(id: i64, size: u64) -> NewChunk {
@@ -209,6 +225,18 @@ async fn a_put_into_a_deleted_package_changes_nothing(fixture: Fixture) {
     assert!(matches!(fixture.put(&home, &["a"], &chunk, NOW).await, Err(Error::NotFound { .. })));
     let known = fixture.metadata.rows().known_shards(SpaceId(1), &[chunk.shards[0].key]).await.unwrap();
     assert!(known.is_empty(), "the chunk of a refused put was named");
+}
+
+async fn a_space_that_a_shard_names_is_not_removed(fixture: Fixture) {
+    let home = fixture.home().await;
+    fixture.put(&home, &["a"], &chunk(1, 3), NOW).await.unwrap();
+    let delete = |id| fixture.write(move |rows| Box::pin(async move { rows.delete_space(id).await }));
+    assert!(matches!(delete(SpaceId(1)).await, Err(Error::Conflict(_))));
+    let held = fixture.metadata.rows().holdings(SpaceId(1)).await.unwrap();
+    assert_eq!((held.chunks, held.objects), (1, 1));
+    let other = fixture.write(|rows| Box::pin(async move { rows.insert_space(&space("other"), NOW).await })).await;
+    delete(other.unwrap().id).await.unwrap();
+    assert_eq!(fixture.metadata.rows().spaces().await.unwrap().len(), 1);
 }
 
 async fn a_failed_job_undoes_itself_and_nobody_else(fixture: Fixture) {
@@ -516,6 +544,7 @@ suite![
     other_peoples_things_are_not_found,
     overwriting_keeps_id_and_creation_and_lets_the_old_chunk_go,
     a_put_into_a_deleted_package_changes_nothing,
+    a_space_that_a_shard_names_is_not_removed,
     a_failed_job_undoes_itself_and_nobody_else,
     puts_that_are_joined_keep_their_own_fate,
     listings_are_in_byte_order_and_seek,

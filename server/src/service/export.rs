@@ -54,7 +54,7 @@ impl Services {
         let started = Instant::now();
         let space = self.space_for_files(caller, id).await?;
         let root = space.files.place("rootPath", root)?;
-        self.check_names(caller, package, &space).await?;
+        self.check_names(caller, package, &space, &root).await?;
 
         let counts = Counts::default();
         let mut pages = self.package_objects(caller, package).await?;
@@ -77,7 +77,7 @@ impl Services {
     }
 
     /// Looks at every path before anything is written.
-    async fn check_names(&self, caller: Caller, package: PackageId, space: &Space) -> Result<()> {
+    async fn check_names(&self, caller: Caller, package: PackageId, space: &Space, root: &str) -> Result<()> {
         let refused = |path: &str, reason: &str| {
             let space = &space.settings.name;
             Error::invalid("packageID", format!("object `{path}` cannot be exported to user space `{space}`: {reason}"))
@@ -95,6 +95,9 @@ impl Services {
                 let named = path.strip_suffix('/').unwrap_or(path);
                 if let Some(reason) = space.files.unsuitable(named) {
                     return Err(refused(path, &format!("it {reason}")));
+                }
+                if space.files.is_own(&below(root, path)) {
+                    return Err(refused(path, "the space keeps its own things there; give another rootPath"));
                 }
                 if space.files.has_folders() {
                     while line.last().is_some_and(|last| !path.starts_with(last.as_str())) {
@@ -119,8 +122,7 @@ impl Services {
             // It has no content yet, and is no file.
             return Ok(());
         }
-        let name = object.path.as_str();
-        let path = if root.is_empty() { name.to_owned() } else { format!("{root}/{name}") };
+        let path = below(root, object.path.as_str());
         let told = |fault| at_file(space, "rootPath", &path, fault);
         if let Some(folder) = path.strip_suffix('/') {
             return space.files.make_folder(folder).await.map_err(told);
@@ -145,6 +147,11 @@ impl Services {
         counts.bytes.fetch_add(size, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// The path of an object in the space.
+fn below(root: &str, path: &str) -> String {
+    if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") }
 }
 
 /// Sends the content of an object to a writer.

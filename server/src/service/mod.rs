@@ -42,6 +42,7 @@ use futures::Stream;
 use journal::Journal;
 use quick_cache::sync::Cache;
 use std::{path::Path, pin::Pin, sync::Arc};
+use tokio::sync::Mutex;
 
 /// A request body, or one file of it.
 pub(crate) type Body<'a> = Pin<&'a mut (dyn Stream<Item = Result<Bytes>> + Send + 'a)>;
@@ -56,6 +57,8 @@ pub(crate) struct Services {
     /// Opens and closes what is sealed in rows.
     seal: Seal,
     imports: import::Imports,
+    /// Held while spaces are added, changed or removed, so that what one does is not undone by another's older look.
+    space_changes: Arc<Mutex<()>>,
     journal: Arc<Journal>,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
@@ -90,6 +93,7 @@ impl Services {
             rules: Arc::new(rules),
             seal,
             imports: import::Imports::default(),
+            space_changes: Arc::default(),
             journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
         }

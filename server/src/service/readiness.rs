@@ -7,6 +7,8 @@ use crate::domain::Result;
 #[derive(Debug)]
 pub(crate) struct SpaceHealth {
     pub(crate) name: String,
+    /// Whether objects may lie there.
+    pub(crate) holds_objects: bool,
     pub(crate) ready: Result<()>,
 }
 
@@ -16,12 +18,15 @@ impl Services {
         self.metadata.ping().await
     }
 
-    /// Looks at every space now.
+    /// Looks at every space now, at all of them together.
     pub(crate) async fn space_health(&self) -> Vec<SpaceHealth> {
-        let mut health = Vec::new();
-        for space in self.spaces.all() {
-            health.push(SpaceHealth { name: space.settings.name.clone(), ready: space.look().await });
-        }
-        health
+        let looks = self.spaces.all().into_iter().map(|space| async move {
+            SpaceHealth {
+                name: space.settings.name.clone(),
+                holds_objects: space.settings.shard_store.is_some(),
+                ready: space.look().await,
+            }
+        });
+        futures::future::join_all(looks).await
     }
 }

@@ -15,7 +15,11 @@ use crate::{
     space::{Fault, Marker, Space, Unusable, kind},
 };
 use serde_json::{Map, Value};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long a removal waits for writes in progress, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Fields as a client sent them; the catalogue of kinds reads them.
 pub(crate) type Sent = Map<String, Value>;
@@ -80,6 +84,9 @@ impl Services {
         draft.probe = Some(probe);
         // Opened anew, so that its abilities count from now on.
         let space = Space::open(draft.clone())?;
+        let _changes = self.space_changes.lock().await;
+        // Once more: two who register one place at once must not both get it.
+        refuse_foreign(self, &space).await?;
         let for_shards = draft.shard_store.is_some();
         space
             .store
@@ -140,6 +147,7 @@ impl Services {
         }
         let row = self.row_of(&draft)?;
         let revision = space.settings.revision;
+        let _changes = self.space_changes.lock().await;
         let stored = self
             .metadata
             .write(move |rows| Box::pin(async move { rows.update_space(id, revision, &row).await }))
@@ -155,14 +163,14 @@ impl Services {
     pub(crate) async fn delete_space(&self, caller: Caller, id: SpaceId) -> Result<()> {
         caller.may_operate()?;
         let Some(space) = self.spaces.get(id) else { return Ok(()) };
+        let _changes = self.space_changes.lock().await;
         self.refuse_held(&space).await?;
         // From here on nothing new is put there.
         self.spaces.remove(id);
-        if let Err(error) = self.empty_space(&space).await {
-            self.spaces.insert(Space::open(space.settings.clone())?);
+        if let Err(error) = self.give_up(&space).await {
+            self.spaces.put_back(space);
             return Err(error);
         }
-        self.metadata.write(move |rows| Box::pin(async move { rows.delete_space(id).await })).await?;
         if space.look().await.is_ok()
             && let Err(fault) = space.store.take_marker_away().await
         {
@@ -170,6 +178,15 @@ impl Services {
         }
         tracing::info!(space = %id, ?caller, "user space `{}` was deleted", space.settings.name);
         Ok(())
+    }
+
+    /// Removes what is left of a space that was taken out of use: dead shards, then its row.
+    async fn give_up(&self, space: &Arc<Space>) -> Result<()> {
+        wait_for_writes(space).await?;
+        self.refuse_held(space).await?;
+        self.empty_space(space).await?;
+        let id = space.settings.id;
+        self.metadata.write(move |rows| Box::pin(async move { rows.delete_space(id).await })).await
     }
 
     /// A space, and how it stands.
@@ -196,6 +213,7 @@ impl Services {
         space.look().await?;
         let probe = space.probe().await.map_err(unusable)?;
         let noted = probe.clone();
+        let _changes = self.space_changes.lock().await;
         self.metadata.write(move |rows| Box::pin(async move { rows.set_probe(id, &noted).await })).await?;
         let settings = UserSpace { probe: Some(probe), ..space.settings.clone() };
         let space = self.spaces.insert(Space::open(settings)?);
@@ -224,6 +242,7 @@ impl Services {
     /// Brings the memory of this server up to what the database says: spaces that other servers have changed, and how
     /// much each holds. Looks again at those that are away.
     pub(crate) async fn refresh_spaces(&self, recount: bool) -> Result<()> {
+        let changes = self.space_changes.lock().await;
         let rows = self.metadata.rows().spaces().await?;
         for known in self.spaces.all() {
             if rows.iter().all(|row| row.id != known.settings.id) {
@@ -236,6 +255,7 @@ impl Services {
                 self.adopt(row).await?;
             }
         }
+        drop(changes);
         if recount {
             self.spaces.set_stored(&self.metadata.rows().used_by_space().await?);
         }
@@ -291,6 +311,9 @@ impl Services {
                 }
                 if !has_root {
                     return Ok(());
+                }
+                if !kind::stays_below_root(draft) {
+                    return Err(Error::invalid("workingDir", "must lie below storage.root, symbolic links resolved"));
                 }
             }
             kind::MEMORY if !rules.memory => {
@@ -373,6 +396,22 @@ fn draft_of(storage: Storage, credential: Credential, working_dir: String) -> Us
         store_uuid: new_uuid(),
         probe: None,
     }
+}
+
+/// Waits until no write that began before a space was taken out of use holds it any more: a commit that came after its
+/// removal would name bytes that nobody finds.
+async fn wait_for_writes(space: &Arc<Space>) -> Result<()> {
+    for _ in 0..PATIENCE.as_millis() / LOOK_EVERY.as_millis() {
+        // Every write, import and export holds the space until it is over; the caller holds the one that is left.
+        if Arc::strong_count(space) == 1 {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Err(Error::Conflict(format!(
+        "user space `{}` is in use by uploads, imports or exports in progress; try again when they are over",
+        space.settings.name
+    )))
 }
 
 /// A place that bears a marker belongs to somebody.

@@ -59,7 +59,8 @@ impl Services {
         let cutoff = Timestamp::now().minus(self.rules.sweep.grace);
         self.sweep_chunks(cutoff, &mut swept).await?;
         for space in self.spaces.all() {
-            if space.settings.shard_store.is_some() {
+            // An orphan waits for the grace period anyway: it may wait for another one.
+            if space.settings.shard_store.is_some() && space.orphans_are_due(self.rules.sweep.grace) {
                 self.sweep_orphans(&space, cutoff, &mut swept).await?;
             }
         }

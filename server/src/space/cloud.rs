@@ -66,10 +66,7 @@ impl Cloud {
     pub(super) fn new(operators: impl Into<Layered>, space: &UserSpace, transfer: Transfer) -> Self {
         let Layered { patient, once } = operators.into();
         let abilities = space.probe.as_ref().map(|probe| probe.abilities).unwrap_or_default();
-        let own = match space.working_dir.trim_matches('/') {
-            "" => String::new(),
-            directory => format!("{directory}/"),
-        };
+        let own = path::folder(&space.working_dir);
         Self {
             operator: with_abilities(patient, abilities),
             once,

@@ -109,6 +109,14 @@ impl Files {
         }
     }
 
+    /// Whether a path is what the space keeps for itself: its marker, its shards.
+    pub(crate) fn is_own(&self, path: &str) -> bool {
+        match self {
+            Self::Local(files) => files.is_own(path),
+            Self::Cloud(cloud) => cloud.is_own(path),
+        }
+    }
+
     /// Whether a file and a folder of one name exclude each other here.
     pub(crate) fn has_folders(&self) -> bool {
         match self {

@@ -18,6 +18,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// The longest pause between looks at a space that is away and that nobody asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// How often a space on the network that nobody asks for is looked at while it is there.
+const GLANCE_AGAIN: Duration = Duration::from_secs(60);
+
 /// What was seen of a space.
 #[derive(Debug, Clone)]
 pub(super) struct Seen {
@@ -86,11 +89,25 @@ impl Space {
         Err(Error::SpaceUnavailable { space: self.settings.name.clone(), reason, source: None })
     }
 
-    /// Looks again at a space that is away, when its pause is over: it doubles with every look in vain.
+    /// In which order copies are read: those at hand first, those that are away last.
+    pub(crate) fn distance(&self) -> u8 {
+        match self.seen().standing {
+            Standing::Offline => 2,
+            Standing::Healthy | Standing::Full => u8::from(self.store.is_remote()),
+        }
+    }
+
+    /// Looks again at a space that is away, when its pause is over: it doubles with every look in vain. One on the
+    /// network that was there is looked at now and then, so that readers do not find out by their patience that it went.
     pub(crate) async fn look_if_due(&self) {
         let seen = self.seen();
         let pause = LOOK_AGAIN.saturating_mul(1 << seen.misses.min(6)).min(LONGEST_PAUSE);
-        if seen.standing == Standing::Offline && seen.at.is_none_or(|at| at.elapsed() >= pause) {
+        let pause = match seen.standing {
+            Standing::Offline => pause,
+            Standing::Healthy | Standing::Full if self.store.is_remote() => GLANCE_AGAIN,
+            Standing::Healthy | Standing::Full => return,
+        };
+        if seen.at.is_none_or(|at| at.elapsed() >= pause) {
             // What it says is noted, and logged when it changes.
             let _ = self.look().await;
         }

@@ -227,6 +227,19 @@ pub(crate) fn local_root(space: &UserSpace) -> PathBuf {
     }
 }
 
+/// Where a `Local` space keeps its own things, from its root: nothing when the working directory is the root.
+fn local_working_dir(space: &UserSpace) -> &str {
+    if space.storage.text("root").is_empty() { "" } else { space.working_dir.trim_matches('/') }
+}
+
+/// Whether the working directory of a `Local` space, as far as it is there, lies below the root, links resolved.
+pub(crate) fn stays_below_root(space: &UserSpace) -> bool {
+    let root = local_root(space);
+    let there = root.join(local_working_dir(space));
+    let Some(there) = there.ancestors().find_map(|folder| folder.canonicalize().ok()) else { return false };
+    root.canonicalize().is_ok_and(|root| there.starts_with(root))
+}
+
 /// Opens the storage of a space; nothing is created and nothing is asked of it.
 pub(super) fn open(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     let kind = find(space.storage.kind()).map_err(|error| Fault::Unavailable(Box::new(error)))?;
@@ -270,8 +283,9 @@ fn same_kind(kind: &Kind, credential: &Map<String, Value>) -> Result<()> {
 
 fn open_local(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     let root = local_root(space);
-    let shards = if space.storage.text("root").is_empty() { root.clone() } else { root.join(&space.working_dir) };
-    Ok(Opened { shards: ShardStore::Disk(Disk::new(shards)), files: Files::Local(LocalFiles::new(&root)) })
+    let working_dir = local_working_dir(space);
+    let shards = ShardStore::Disk(Disk::new(root.join(working_dir)));
+    Ok(Opened { shards, files: Files::Local(LocalFiles::new(&root, working_dir)) })
 }
 
 /// One memory per space, however often it is opened: it is forgotten with the process.

@@ -32,11 +32,18 @@ const PIECE: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(crate) struct LocalFiles {
     pub(super) root: Arc<Path>,
+    /// Where the space keeps its own things: a folder with a slash behind it, or nothing.
+    own: Arc<str>,
 }
 
 impl LocalFiles {
-    pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.into() }
+    pub(super) fn new(root: &Path, working_dir: &str) -> Self {
+        Self { root: root.into(), own: path::folder(working_dir).into() }
+    }
+
+    /// Whether a path is what the space keeps for itself.
+    pub(super) fn is_own(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.own).is_some_and(path::is_own)
     }
 
     /// An absolute path below the root means the same place as the relative one.

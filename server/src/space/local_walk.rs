@@ -5,7 +5,6 @@ use super::{
     Fault,
     files::FileEntry,
     local_files::{LocalFiles, told, version_of},
-    path,
 };
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
 use std::{fs::File, os::fd::OwnedFd, os::unix::fs::MetadataExt};
@@ -70,7 +69,7 @@ impl LocalFiles {
         let handle = OwnedFd::from(open(root, &directory.place)?);
         for name in names(handle, &directory.place)? {
             let place = if directory.place.is_empty() { name } else { format!("{}/{name}", directory.place) };
-            if path::is_own(&place) {
+            if self.is_own(&place) {
                 continue;
             }
             let file = open(root, &place).map_err(|fault| match fault {

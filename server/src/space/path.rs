@@ -21,6 +21,14 @@ pub(super) fn shard(key: ShardKey) -> String {
     format!("{}{key}", shard_folder(key.folder()))
 }
 
+/// A directory as the beginning of what lies in it: with a slash behind it, or nothing.
+pub(super) fn folder(directory: &str) -> String {
+    match directory.trim_matches('/') {
+        "" => String::new(),
+        directory => format!("{directory}/"),
+    }
+}
+
 /// A folder of its own for what a probe writes.
 pub(super) fn probe(ticket: u64) -> String {
     format!(".holdall-probe-{ticket:016x}/")

@@ -10,6 +10,7 @@ use crate::domain::{
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
 };
 
 /// One open space.
@@ -20,6 +21,8 @@ pub(crate) struct Space {
     pub(crate) files: Files,
     pub(super) room: Arc<Room>,
     pub(super) seen: Mutex<Seen>,
+    /// When its orphans were looked for last.
+    swept: Mutex<Option<Instant>>,
 }
 
 impl Space {
@@ -30,7 +33,8 @@ impl Space {
     pub(crate) fn open(settings: UserSpace) -> Result<Self> {
         let opened = kind::open(&settings).map_err(|fault| Error::invalid("storage", fault.sentence()))?;
         let (store, files) = (opened.shards, opened.files);
-        Ok(Self { settings, store, files, room: Arc::default(), seen: Mutex::new(Seen::nothing()) })
+        let seen = Mutex::new(Seen::nothing());
+        Ok(Self { settings, store, files, room: Arc::default(), seen, swept: Mutex::default() })
     }
 }
 
@@ -52,6 +56,11 @@ impl Spaces {
 
     pub(crate) fn get(&self, id: SpaceId) -> Option<Arc<Space>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Takes a space back that was removed.
+    pub(crate) fn put_back(&self, space: Arc<Space>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(space.settings.id, space);
     }
 
     pub(crate) fn remove(&self, id: SpaceId) {
@@ -87,6 +96,17 @@ impl Spaces {
 }
 
 impl Space {
+    /// Whether to look for orphans now. On the network a look at all folders costs some 500 requests, so it is worth one
+    /// per `pause` at the most; on a disk it costs next to nothing.
+    pub(crate) fn orphans_are_due(&self, pause: Duration) -> bool {
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = !self.store.is_remote() || swept.is_none_or(|at| at.elapsed() >= pause);
+        if is_due {
+            *swept = Some(Instant::now());
+        }
+        is_due
+    }
+
     fn has_room(&self, bytes: u64) -> bool {
         let limit = self.settings.shard_store.and_then(crate::domain::space::ShardStoreSettings::limit);
         limit.is_none_or(|limit| self.room.used().saturating_add(bytes) <= limit)

@@ -195,3 +195,41 @@ async fn an_export_that_is_cut_says_so_and_goes_on() {
     let written = broken.proxy.count("PUT", "/out/");
     assert!(written < files.len(), "{written}: what was there was not written again");
 }
+
+/// What a space keeps for itself is neither imported nor overwritten, wherever its working directory is.
+#[tokio::test]
+async fn a_space_keeps_its_own_things() {
+    let root = LocalRoot::new();
+    let (near, far) = (root.folder("near"), root.folder("far"));
+    let server = root.allow(Server::with()).start();
+    let client = server.client();
+    let mut space = spaces::local("s", &near);
+    space["workingDir"] = "hold/all".into();
+    let space = client.create_space(space).await;
+    let package = client.new_package("b").await;
+    put_near(&client, package, space.id, "a", b"kept over there").await;
+    assert_eq!(inspect::shard_files(&near.join("hold/all")).len(), 1);
+    std::fs::write(near.join("mine"), "mine").unwrap();
+    let bucket = client.bucket("imported").await;
+    let imported = client.import(space.id, "", bucket, "p").await;
+    let paths: Vec<_> = client.package_objects(imported).await.into_iter().map(|object| object.path).collect();
+    assert_eq!(paths, ["mine"], "neither the marker nor a shard");
+
+    let marker = near.join("hold/all/.holdall-space");
+    let before = std::fs::read(&marker).unwrap();
+    for (name, root_path) in [("own/.holdall-space", "hold/all"), ("own/hold/all/.holdall-space", "")] {
+        let path = name.strip_prefix("own/").unwrap();
+        let own = client.new_package(&format!("of {}", path.len())).await;
+        client.put(own, path, "not a marker").await;
+        let message = failed(&client.try_export(space.id, own, root_path).await);
+        says(&message, &["own things"]);
+    }
+    assert_eq!(std::fs::read(&marker).unwrap(), before);
+
+    std::os::unix::fs::symlink(&far, near.join("out")).unwrap();
+    let mut outside = spaces::local("outside", &near);
+    outside["workingDir"] = "out/x".into();
+    std::fs::remove_dir_all(&far).unwrap();
+    std::os::unix::fs::symlink("/", &far).unwrap();
+    client.try_create_space(outside).await.refused(400, "BadArgument");
+}

@@ -220,3 +220,52 @@ async fn a_dead_space_does_not_slow_the_others() {
     // One of the requests that stall must not keep the server from ending in order.
     broken.proxy.clear();
 }
+
+/// A server that has lost a cloud still serves: a balancer must not take it out.
+#[tokio::test]
+async fn a_server_that_lost_one_space_is_degraded_and_not_gone() {
+    let broken = Broken::new();
+    let (server, client, _) = beside(&broken, Server::with()).await;
+    let status = async || {
+        let answer = client.get("/readyz", json!({})).await;
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        (answer.status, body["status"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(status().await, (200, "ok".to_owned()));
+    broken.proxy.die();
+    assert_eq!(status().await, (200, "degraded".to_owned()));
+    fs::rename(server.space(), server.data().join("away")).unwrap();
+    assert_eq!(status().await, (503, "unavailable".to_owned()));
+    fs::rename(server.data().join("away"), server.space()).unwrap();
+    broken.proxy.revive();
+    assert_eq!(status().await, (200, "ok".to_owned()));
+}
+
+/// Promise 1: an upload whose bytes are on their way to a space is not acknowledged into one that was given up.
+#[tokio::test]
+async fn a_space_is_not_given_up_below_an_upload() {
+    let broken = Broken::new();
+    let (_server, client, space) = beside(&broken, many_chunks(Server::with())).await;
+    let package = client.new_package("b").await;
+    broken.proxy.delay(std::time::Duration::from_millis(400));
+    broken.proxy.forget();
+    let uploading = {
+        let client = client.clone();
+        let content = fixture::content(1, 3 << 20);
+        tokio::spawn(async move { try_put_near(&client, package, space.id, "a", &content).await })
+    };
+    eventually("bytes are on their way", || async { (broken.proxy.count("PUT", "/bin/") > 0).then_some(()) }).await;
+    let deleted = client.delete_space(space.id).await;
+    broken.proxy.delay(std::time::Duration::ZERO);
+    let uploaded = uploading.await.unwrap();
+    if uploaded.status == 200 {
+        let object = uploaded.uploaded().remove(0);
+        assert!(client.read(object.id).await == fixture::content(1, 3 << 20), "what was acknowledged is there");
+    }
+    if deleted.status == 200 {
+        assert!(client.spaces().await.iter().all(|left| left.id != space.id));
+    } else {
+        failed(&deleted);
+        assert_eq!(client.space(space.id).await.id, space.id);
+    }
+}

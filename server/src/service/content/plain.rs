@@ -39,7 +39,7 @@ struct OpenChunk {
     began: Timestamp,
     /// One per shard.
     writers: Vec<Writer>,
-    /// Where every shard is on its way to a cloud.
+    /// Where a shard is on its way to a cloud.
     spool: Option<Spool>,
 }
 
@@ -225,7 +225,7 @@ impl<'u> PlainUpload<'u> {
 impl OpenChunk {
     async fn begin(store: &ContentStore, policy: Policy, size: u64) -> Result<Self> {
         let fresh = store.begin_chunk(policy, Codec::Plain, size, &[]).await?;
-        let remote = fresh.spaces().iter().all(|space| space.store.is_remote());
+        let remote = fresh.spaces().iter().any(|space| space.store.is_remote());
         // For all writers of the chunk at once: they go forward together, so none may wait for what another one's
         // chunk holds.
         let memory: u64 = fresh.spaces().iter().map(|space| space.store.writer_memory()).sum();
@@ -275,12 +275,14 @@ impl ContentStore {
                 space = %fresh.space.settings.name, error = &error as &dyn std::error::Error,
                 "a chunk goes to another space"
             );
-            let blocks = spooled.blocks().map_err(Error::internal)?;
+            let (blocks, sent) = spooled.blocks().map_err(Error::internal)?;
             let (space, key) = (Arc::clone(&fresh.space), fresh.shard.key);
             let id = fresh.shard.space;
             closed.fresh.replace(index, fresh);
             let _memory = self.cloud_memory(space.store.writer_memory()).await?;
             match space.store.write(key, blocks).await {
+                // A spool that could not be read to its end made a shard that must not be named.
+                Ok(()) if sent.await.map_err(Error::internal)? != closed.size => return Err(error),
                 Ok(()) => break,
                 Err(fault) => {
                     let _ = space.write_fault(fault);

@@ -9,7 +9,7 @@ use crate::{
         shard::{BLOCK, BlockDigests, Codec, Located, Shard, whole_blocks},
     },
     metadata::Extents,
-    space::Fault,
+    space::{Fault, Space},
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -141,6 +141,16 @@ impl ContentStore {
         Box::pin(blocks)
     }
 
+    /// The copies with their spaces, the nearest first.
+    fn copies<'s>(&self, shards: &'s [Shard]) -> Vec<(&'s Shard, Arc<Space>)> {
+        let with_space = |shard: &'s Shard| Some((shard, self.spaces.get(shard.space)?));
+        let mut copies: Vec<_> = shards.iter().filter_map(with_space).collect();
+        if copies.len() > 1 {
+            copies.sort_by_key(|(_, space)| space.distance());
+        }
+        copies
+    }
+
     /// How many blocks are read ahead of the client: more from clouds, where each is a request with a way to go.
     fn read_ahead(&self, first: Option<&Located>) -> usize {
         let remote = |shard: &Shard| self.spaces.get(shard.space).is_some_and(|space| space.store.is_remote());
@@ -175,8 +185,7 @@ impl ContentStore {
     /// Reads and checks one unit from the first copy that is whole.
     async fn fetch(&self, object: ObjectId, unit: Unit) -> Result<Bytes> {
         let mut failure = None;
-        for shard in &unit.located.shards {
-            let Some(space) = self.spaces.get(shard.space) else { continue };
+        for (shard, space) in self.copies(&unit.located.shards) {
             match space.store.read(shard.key, unit.fetch.clone(), unit.check()).await {
                 Ok(bytes) => {
                     metrics::counter!("holdall_read_bytes_total").increment(bytes.len() as u64);

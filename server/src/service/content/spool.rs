@@ -67,24 +67,27 @@ impl Spooled {
         self.0
     }
 
-    /// Sends the content once more, block by block.
-    pub(super) fn blocks(&self) -> std::io::Result<mpsc::Receiver<Arc<Block>>> {
+    /// Sends the content once more, block by block; the handle tells how many bytes were sent, fewer than there are when
+    /// the spool cannot be read.
+    pub(super) fn blocks(&self) -> std::io::Result<(mpsc::Receiver<Arc<Block>>, JoinHandle<u64>)> {
         let mut file = self.0.try_clone()?;
         file.rewind()?;
         let (blocks, queue) = mpsc::channel(QUEUE);
-        tokio::task::spawn_blocking(move || {
+        let sent = tokio::task::spawn_blocking(move || {
+            let mut sent = 0;
             loop {
                 let mut block = Vec::with_capacity(BLOCK);
-                // A spool that cannot be read ends short: the shard's length is compared by its reader and its digest.
                 if (&mut file).take(BLOCK as u64).read_to_end(&mut block).is_err() || block.is_empty() {
-                    return;
+                    return sent;
                 }
+                let length = block.len() as u64;
                 let block = Block { pieces: vec![Bytes::from(block)], _memory: None };
                 if blocks.blocking_send(Arc::new(block)).is_err() {
-                    return;
+                    return sent;
                 }
+                sent += length;
             }
         });
-        Ok(queue)
+        Ok((queue, sent))
     }
 }
