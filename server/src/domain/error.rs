@@ -39,6 +39,15 @@ pub(crate) enum Error {
     /// Another request changed the thing at the same moment.
     #[error("{0}")]
     Raced(String),
+    /// The condition under which a write was to happen does not hold.
+    #[error("{0}")]
+    Precondition(String),
+    /// What arrived is not what its check sum says.
+    #[error("{0}")]
+    BadDigest(String),
+    /// The parts that a completion names cannot be joined.
+    #[error("{reason}")]
+    Parts { problem: PartsProblem, reason: String },
     /// No space has room for the bytes.
     #[error("{0}")]
     NoRoom(String),
@@ -72,6 +81,17 @@ pub(crate) enum Error {
     /// A defect or a surprise of ours.
     #[error("internal error")]
     Internal(#[source] Source),
+}
+
+/// Why parts cannot be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PartsProblem {
+    /// One was not uploaded, or is not the one that is meant.
+    Unknown,
+    /// They are not in ascending order.
+    Order,
+    /// One that is not the last is smaller than it may be.
+    TooSmall,
 }
 
 impl Error {

@@ -1,5 +1,6 @@
 //! The vocabulary and the rules, pure: no database, no cloud, no protocol, no clock but the one passed in.
 
+pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod bucket;
 pub(crate) mod caller;
@@ -17,5 +18,6 @@ pub(crate) mod shard;
 pub(crate) mod space;
 pub(crate) mod time;
 pub(crate) mod upload;
+pub(crate) mod version;
 
-pub(crate) use error::{Error, Result};
+pub(crate) use error::{Error, PartsProblem, Result};

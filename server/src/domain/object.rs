@@ -1,11 +1,13 @@
 //! An object, and the extents its content is made of.
 
 use super::{
+    attributes::Checksum,
     hash::{Digest, FileHash},
     id::{BucketId, ChunkId, ObjectId, PackageId},
     name::ObjectPath,
     redundancy::Redundancy,
     time::Timestamp,
+    version::VersionId,
 };
 
 /// An object as it is stored.
@@ -18,6 +20,8 @@ pub(crate) struct Object {
     pub(crate) size: u64,
     pub(crate) hash: FileHash,
     pub(crate) state: ObjectState,
+    /// `None`: the version `null`, the only one in a bucket that never kept versions.
+    pub(crate) version: Option<VersionId>,
     pub(crate) created_at: Timestamp,
     /// Changes with content or path.
     pub(crate) updated_at: Timestamp,
@@ -40,6 +44,15 @@ pub(crate) struct Extent {
     pub(crate) length: u64,
     /// The digest of this stretch: what a packed piece is checked against, and how a second copy is recognised.
     pub(crate) digest: Digest,
+}
+
+/// A part of an object that was uploaded in several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ObjectPart {
+    pub(crate) number: i32,
+    /// Bytes.
+    pub(crate) size: u64,
+    pub(crate) checksum: Option<Checksum>,
 }
 
 /// Where an object is: enough to write it.

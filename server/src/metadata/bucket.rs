@@ -8,6 +8,7 @@ use crate::domain::{
     name::BucketName,
     object::Removed,
     time::Timestamp,
+    version::Versioning,
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -15,15 +16,26 @@ use sea_orm::{ConnectionTrait, FromQueryResult};
 struct Row {
     id: i64,
     name: String,
+    owner_id: i64,
+    region: String,
+    created_at: i64,
+    versioning: i64,
 }
 
 impl Row {
     fn into_bucket(self) -> Result<Bucket> {
-        Ok(Bucket { id: BucketId(self.id), name: BucketName::new("bucket name", self.name)? })
+        Ok(Bucket {
+            id: BucketId(self.id),
+            name: BucketName::new("bucket name", self.name)?,
+            owner: CredentialId(self.owner_id),
+            region: self.region,
+            created_at: Timestamp(self.created_at),
+            versioning: Versioning::from_row(self.versioning),
+        })
     }
 }
 
-const SELECT: &str = "SELECT id, name FROM bucket";
+const COLUMNS: &str = "id, name, owner_id, region, created_at, versioning";
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
@@ -35,27 +47,29 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         region: &str,
         now: Timestamp,
     ) -> Result<Bucket> {
-        let sql = "INSERT INTO bucket (name, owner_id, region, created_at) VALUES ($1, $2, $3, $4)
-                   ON CONFLICT (name) DO NOTHING RETURNING id, name";
+        let sql = format!(
+            "INSERT INTO bucket (name, owner_id, region, created_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (name) DO NOTHING RETURNING {COLUMNS}"
+        );
         let row = self.one::<Row>(sql, [name.as_str().into(), owner.0.into(), region.into(), now.0.into()]).await?;
         row.ok_or_else(|| Error::Exists { what: "bucket", which: format!("`{name}`") })?.into_bucket()
     }
 
     pub(crate) async fn bucket_by_name(&self, scope: Option<CredentialId>, name: &BucketName) -> Result<Bucket> {
-        let sql = format!("{SELECT} WHERE name = $1{}", within(scope));
+        let sql = format!("SELECT {COLUMNS} FROM bucket WHERE name = $1{}", within(scope));
         let row = self.one::<Row>(sql, [name.as_str().into()]).await?;
         row.ok_or_else(|| Error::not_found("bucket", format!("`{name}`")))?.into_bucket()
     }
 
     pub(crate) async fn bucket(&self, scope: Option<CredentialId>, id: BucketId) -> Result<Bucket> {
-        let sql = format!("{SELECT} WHERE id = $1{}", within(scope));
+        let sql = format!("SELECT {COLUMNS} FROM bucket WHERE id = $1{}", within(scope));
         let row = self.one::<Row>(sql, [id.0.into()]).await?;
         row.ok_or_else(|| Error::not_found("bucket", id))?.into_bucket()
     }
 
     /// All buckets of the scope, in order of name.
     pub(crate) async fn buckets(&self, scope: Option<CredentialId>) -> Result<Vec<Bucket>> {
-        let sql = format!("{SELECT} WHERE TRUE{} ORDER BY name", within(scope));
+        let sql = format!("SELECT {COLUMNS} FROM bucket WHERE TRUE{} ORDER BY name", within(scope));
         self.all::<Row>(sql, []).await?.into_iter().map(Row::into_bucket).collect()
     }
 
@@ -84,6 +98,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                 bucket.name
             );
             return Err(Error::Conflict(message));
+        }
+        self.forget_uploads("bucket_id IN ({})", &[id.0], now).await?;
+        for hidden in self.hidden_packages(id).await? {
+            self.delete_package(hidden, now).await?;
         }
         self.execute("DELETE FROM bucket WHERE id = $1", [id.0.into()]).await?;
         Ok(removed)

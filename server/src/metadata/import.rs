@@ -148,8 +148,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// Imports that nobody has gone on with since `cutoff`.
     pub(crate) async fn stale_imports(&self, cutoff: Timestamp) -> Result<Vec<PackageId>> {
-        let sql = "SELECT id FROM package WHERE import IS NOT NULL AND created_at < $1 ORDER BY id LIMIT 100";
+        let sql = "SELECT id FROM package WHERE import <> '' AND created_at < $1 ORDER BY id LIMIT 100";
         Ok(self.all::<Id>(sql, [cutoff.0.into()]).await?.into_iter().map(|row| PackageId(row.id)).collect())
+    }
+
+    /// The packages of a bucket that nobody sees: imports, and the one of older versions.
+    pub(super) async fn hidden_packages(&self, bucket: BucketId) -> Result<Vec<PackageId>> {
+        let sql = "SELECT id FROM package WHERE bucket_id = $1 AND import IS NOT NULL";
+        Ok(self.all::<Id>(sql, [bucket.0.into()]).await?.into_iter().map(|row| PackageId(row.id)).collect())
     }
 
     async fn refuse_taken(&self, bucket: BucketId, name: &PackageName) -> Result<()> {

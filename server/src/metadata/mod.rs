@@ -14,6 +14,8 @@ mod extent;
 mod id_block;
 mod import;
 mod insert;
+mod key;
+mod key_upload;
 mod list;
 mod object;
 mod open_queue;
@@ -25,6 +27,7 @@ mod space;
 #[cfg(test)]
 mod suite;
 mod upload;
+mod version;
 mod writer;
 
 pub(crate) use access::{Credential, Role, SealedCredential, SealedSecret};
@@ -32,11 +35,13 @@ pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;
 pub(crate) use import::staging_place;
-pub(crate) use list::{Entry, Listing};
+pub(crate) use key::{KeyEntry, OpenedKey, VersionEntry, VersionsFrom};
+pub(crate) use list::{Entry, Listing, Within};
 pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
 pub(crate) use upload::NewPart;
+pub(crate) use version::{Deleted, OldVersion};
 
 use crate::domain::Result;
 use error::translate;

@@ -9,13 +9,15 @@ use super::{
 };
 use crate::domain::{
     Error, Result,
+    attributes::{Attributes, Checksum},
     hash::FileHash,
     id::{ChunkId, CredentialId, ObjectId, PackageId},
     name::ObjectPath,
-    object::{Extent, Object, ObjectPlace, ObjectState},
+    object::{Extent, Object, ObjectPart, ObjectPlace, ObjectState},
     redundancy::Redundancy,
     shard::NewChunk,
     time::Timestamp,
+    version::{VersionId, WriteCondition},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr};
 use std::collections::HashMap;
@@ -28,6 +30,10 @@ pub(crate) struct NewObject {
     pub(crate) hash: FileHash,
     pub(crate) redundancy: Redundancy,
     pub(crate) extents: Vec<Extent>,
+    pub(crate) attributes: Attributes,
+    /// Of an object that came in parts, by number.
+    pub(crate) parts: Vec<ObjectPart>,
+    pub(crate) condition: Option<WriteCondition>,
 }
 
 /// An object with the count of its contents, to notice that they were replaced.
@@ -51,11 +57,12 @@ pub(super) struct ObjectRow {
     pub(super) revision: i64,
     created_at: i64,
     updated_at: i64,
+    version_id: Option<String>,
 }
 
 /// What [`ObjectRow`] reads; `o` is the object.
-pub(super) const OBJECT: &str =
-    "o.id, o.package_id, o.path, o.size, o.file_hash, o.redundancy, o.revision, o.created_at, o.updated_at";
+pub(super) const OBJECT: &str = "o.id, o.package_id, o.path, o.size, o.file_hash, o.redundancy, o.revision,
+    o.created_at, o.updated_at, o.version_id";
 
 impl ObjectRow {
     pub(super) fn into_object(self) -> Result<Object> {
@@ -73,6 +80,7 @@ impl ObjectRow {
             state,
             created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
+            version: self.version_id.map(|version| VersionId::from_row(Some(version))),
         })
     }
 }
@@ -97,11 +105,12 @@ struct Put {
 
 const UPSERT: ManyRows = ManyRows {
     prefix: "INSERT INTO object (bucket_id, package_id, path, key, size, file_hash, redundancy, revision,
-                                 created_at, updated_at)",
-    columns: 10,
+                                 created_at, updated_at, etag, content_type, metadata, checksum, tags, version_id)",
+    columns: 16,
     suffix: "ON CONFLICT (package_id, path) DO UPDATE SET
                  size = excluded.size, file_hash = excluded.file_hash, redundancy = excluded.redundancy,
-                 etag = NULL, content_type = NULL, metadata = NULL,
+                 etag = excluded.etag, content_type = excluded.content_type, metadata = excluded.metadata,
+                 checksum = excluded.checksum, tags = excluded.tags, version_id = excluded.version_id,
                  revision = object.revision + 1, updated_at = excluded.updated_at
              RETURNING id, package_id, path, revision, created_at",
 };
@@ -123,12 +132,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     ) -> Result<Vec<Object>> {
         self.insert_chunks(fresh, None, now).await?;
         self.revive_chunks(known).await?;
-        let put = self.upsert_objects(objects, now).await?;
+        self.check_conditions(objects).await?;
+        let versions = self.make_way(objects, now).await?;
+        let put = self.upsert_objects(objects, &versions, now).await?;
         let overwritten: Vec<i64> = put.values().filter(|row| row.revision > 0).map(|row| row.id).collect();
         self.drop_content(&overwritten, now).await?;
 
         let mut answers = Vec::with_capacity(objects.len());
-        for object in objects {
+        for (object, version) in objects.iter().zip(versions) {
             let place = (object.place.package.0, object.place.path.as_str().to_owned());
             let row = put.get(&place).ok_or_else(|| Error::internal("a put was not answered"))?;
             answers.push(Object {
@@ -140,20 +151,30 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                 state: ObjectState::Stored(object.redundancy),
                 created_at: Timestamp(row.created_at),
                 updated_at: now,
+                version,
             });
         }
         let contents: Vec<(ObjectId, &[Extent])> =
             answers.iter().zip(objects).map(|(answer, object)| (answer.id, object.extents.as_slice())).collect();
         self.insert_extents(&contents).await?;
+        for (answer, object) in answers.iter().zip(objects).filter(|(_, object)| !object.parts.is_empty()) {
+            self.insert_object_parts(answer.id, &object.parts).await?;
+        }
         Ok(answers)
     }
 
     /// In order of place, so that two servers which put the same paths do not wait for each other in a circle.
-    async fn upsert_objects(&self, objects: &[NewObject], now: Timestamp) -> Result<HashMap<(i64, String), Put>> {
-        let mut ordered: Vec<&NewObject> = objects.iter().collect();
-        ordered.sort_unstable_by_key(|object| (object.place.package, &object.place.path));
+    async fn upsert_objects(
+        &self,
+        objects: &[NewObject],
+        versions: &[Option<VersionId>],
+        now: Timestamp,
+    ) -> Result<HashMap<(i64, String), Put>> {
+        let mut ordered: Vec<(&NewObject, &Option<VersionId>)> = objects.iter().zip(versions).collect();
+        ordered.sort_unstable_by_key(|(object, _)| (object.place.package, &object.place.path));
         let put = self
-            .insert_returning::<_, Put, _>(&UPSERT, &ordered, |object| {
+            .insert_returning::<_, Put, _>(&UPSERT, &ordered, |(object, version)| {
+                let attributes = &object.attributes;
                 [
                     object.place.bucket.0.into(),
                     object.place.package.0.into(),
@@ -165,6 +186,12 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                     0i64.into(),
                     now.0.into(),
                     now.0.into(),
+                    attributes.etag.as_deref().into(),
+                    attributes.content_type.as_deref().into(),
+                    attributes.described.to_row().into(),
+                    attributes.checksum.as_ref().map(Checksum::to_row).into(),
+                    attributes.tags.to_row().into(),
+                    version.as_ref().map(VersionId::as_str).into(),
                 ]
             })
             .await
@@ -176,6 +203,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(super) async fn drop_content(&self, objects: &[i64], now: Timestamp) -> Result<()> {
         self.release_chunks("extent", "object_id IN ({})", objects, now).await?;
         self.execute_for("DELETE FROM extent WHERE object_id IN ({})", objects).await?;
+        self.execute_for("DELETE FROM object_part WHERE object_id IN ({})", objects).await?;
         self.forget_uploads("state = 'done' AND object_id IN ({})", objects, now).await
     }
 
@@ -239,8 +267,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
     /// [`Error::Exists`] when the place is taken.
     pub(crate) async fn move_object(&self, id: ObjectId, to: &ObjectPlace, now: Timestamp) -> Result<()> {
-        let sql = "UPDATE object SET bucket_id = $2, package_id = $3, path = $4, key = $5, updated_at = $6
-                   WHERE id = $1";
+        let version = self.new_version(to.bucket).await?;
+        let sql = "UPDATE object SET bucket_id = $2, package_id = $3, path = $4, key = $5, updated_at = $6,
+                                     version_id = $7 WHERE id = $1";
         let values = [
             id.0.into(),
             to.bucket.0.into(),
@@ -248,6 +277,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             to.path.as_str().into(),
             to.key.as_str().into(),
             now.0.into(),
+            version.as_ref().map(VersionId::as_str).into(),
         ];
         self.execute(sql, values).await.map_err(|error| taken(error, to))?;
         let sql = "UPDATE upload SET bucket_id = $2, package_id = $3, key = $4 WHERE object_id = $1";
@@ -267,16 +297,24 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     ) -> Result<Object> {
         let chunks: Vec<ChunkId> = extents.iter().map(|extent| extent.chunk).collect();
         self.revive_chunks(&chunks).await?;
+        let version = self.make_way_for(object.id, now).await?;
         self.drop_content(&[object.id.0], now).await?;
         let sql = "UPDATE object SET size = $2, file_hash = $3, redundancy = $4, etag = NULL, content_type = NULL,
-                       metadata = NULL, revision = revision + 1, updated_at = $5 WHERE id = $1";
-        let values =
-            [object.id.0.into(), signed(size).into(), hash.to_bytes().into(), redundancy.to_row().into(), now.0.into()];
+                       metadata = NULL, checksum = NULL, tags = NULL, version_id = $6, revision = revision + 1,
+                       updated_at = $5 WHERE id = $1";
+        let values = [
+            object.id.0.into(),
+            signed(size).into(),
+            hash.to_bytes().into(),
+            redundancy.to_row().into(),
+            now.0.into(),
+            version.as_ref().map(VersionId::as_str).into(),
+        ];
         if self.execute(sql, values).await? == 0 {
             return Err(Error::not_found("object", object.id));
         }
         self.insert_extents(&[(object.id, extents)]).await?;
-        Ok(Object { size, hash, state: ObjectState::Stored(redundancy), updated_at: now, ..object.clone() })
+        Ok(Object { size, hash, state: ObjectState::Stored(redundancy), updated_at: now, version, ..object.clone() })
     }
 
     /// Takes an object out of the way of others that move, within one transaction: to a path that nobody has.
@@ -291,10 +329,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
     /// [`Error::Exists`] when the place is taken.
     pub(crate) async fn clone_object(&self, source: &Object, to: &ObjectPlace, now: Timestamp) -> Result<Object> {
+        let version = self.new_version(to.bucket).await?;
         let sql = "INSERT INTO object (bucket_id, package_id, path, key, size, file_hash, etag, content_type, metadata,
-                                       redundancy, revision, created_at, updated_at)
-                   SELECT $2, $3, $4, $5, size, file_hash, etag, content_type, metadata, redundancy, 0, $6, $6
-                   FROM object WHERE id = $1 ON CONFLICT DO NOTHING RETURNING id, package_id, path, revision, created_at";
+                                       checksum, tags, redundancy, revision, created_at, updated_at, version_id)
+                   SELECT $2, $3, $4, $5, size, file_hash, etag, content_type, metadata, checksum, tags, redundancy, 0,
+                          $6, $6, $7 FROM object WHERE id = $1 ON CONFLICT DO NOTHING RETURNING id, package_id, path, revision, created_at";
         let values = [
             source.id.0.into(),
             to.bucket.0.into(),
@@ -302,6 +341,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             to.path.as_str().into(),
             to.key.as_str().into(),
             now.0.into(),
+            version.as_ref().map(VersionId::as_str).into(),
         ];
         let put = self.one::<Put>(sql, values).await?.ok_or_else(|| place_taken(to))?;
         let revive = "UPDATE chunk SET dead_at = NULL
@@ -310,12 +350,16 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let extents = "INSERT INTO extent (object_id, start, chunk_id, chunk_offset, length, digest)
                        SELECT $2, start, chunk_id, chunk_offset, length, digest FROM extent WHERE object_id = $1";
         self.execute(extents, [source.id.0.into(), put.id.into()]).await?;
+        let parts = "INSERT INTO object_part (object_id, part_number, size, checksum)
+                     SELECT $2, part_number, size, checksum FROM object_part WHERE object_id = $1";
+        self.execute(parts, [source.id.0.into(), put.id.into()]).await?;
         Ok(Object {
             id: ObjectId(put.id),
             package: to.package,
             path: to.path.clone(),
             created_at: now,
             updated_at: now,
+            version,
             ..source.clone()
         })
     }
@@ -329,8 +373,15 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     ) -> Result<u64> {
         let ids = self.ids_within(scope, ids).await?;
         self.forget_uploads("object_id IN ({})", &ids, now).await?;
-        self.drop_content(&ids, now).await?;
-        self.execute_for("DELETE FROM object WHERE id IN ({})", &ids).await
+        let kept = self.mark_deleted(&ids, now).await?;
+        let ids: Vec<i64> = ids.into_iter().filter(|id| !kept.contains(id)).collect();
+        Ok(kept.len() as u64 + self.remove_objects(&ids, now).await?)
+    }
+
+    /// Removes objects, whose uploads are gone already, for good.
+    pub(super) async fn remove_objects(&self, ids: &[i64], now: Timestamp) -> Result<u64> {
+        self.drop_content(ids, now).await?;
+        self.execute_for("DELETE FROM object WHERE id IN ({})", ids).await
     }
 
     /// Those of `ids` that are objects of the scope.
@@ -374,6 +425,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             state: ObjectState::Receiving,
             created_at: now,
             updated_at: now,
+            version: None,
         })
     }
 }

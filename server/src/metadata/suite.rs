@@ -107,7 +107,13 @@ impl Fixture {
         after: Option<Position>,
         most: usize,
     ) -> Vec<String> {
-        let listing = Listing { package: package.id, prefix: prefix.to_owned(), delimiter, after, most };
+        let listing = Listing {
+            within: Within::Package(package.id),
+            prefix: prefix.to_owned(),
+            delimiter: delimiter.map(String::from),
+            after,
+            most,
+        };
         let entries = self.metadata.rows().list(&listing).await.unwrap();
         entries
             .into_iter()
@@ -172,6 +178,9 @@ fn new_object(package: &Package, path: &str, chunk: &NewChunk) -> NewObject {
         hash: FileHash::Full([7; 32]),
         redundancy: Redundancy::None,
         extents: vec![extent(chunk, 0, chunk.size)],
+        attributes: Attributes::default(),
+        parts: Vec::new(),
+        condition: None,
     }
 }
 

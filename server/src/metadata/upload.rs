@@ -3,6 +3,7 @@
 use super::{Rows, insert::stretches, placeholders, signed, unsigned};
 use crate::domain::{
     Error, Result,
+    attributes::Checksum,
     id::{ChunkId, ObjectId, UploadId},
     object::{Extent, ObjectPlace},
     shard::NewChunk,
@@ -25,6 +26,9 @@ struct PartRow {
     part_index: i64,
     size: i64,
     sha256: Vec<u8>,
+    etag: Option<String>,
+    checksum: Option<String>,
+    created_at: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -46,6 +50,9 @@ pub(crate) struct NewPart {
     pub(crate) index: i64,
     pub(crate) size: u64,
     pub(crate) sha256: crate::domain::hash::Sha256,
+    /// The MD5 in hex, of a part that came through S3.
+    pub(crate) etag: Option<String>,
+    pub(crate) checksum: Option<Checksum>,
     pub(crate) extents: Vec<Extent>,
 }
 
@@ -119,10 +126,17 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             let message = format!("this upload has {MAX_PARTS} parts already, the most it may have; send larger parts");
             return Err(Error::Conflict(message));
         }
-        let sql = "INSERT INTO upload_part (upload_id, part_index, size, sha256, created_at)
-                   VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        let values =
-            [upload.0.into(), part.index.into(), signed(part.size).into(), part.sha256.to_vec().into(), now.0.into()];
+        let sql = "INSERT INTO upload_part (upload_id, part_index, size, sha256, created_at, etag, checksum)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id";
+        let values = [
+            upload.0.into(),
+            part.index.into(),
+            signed(part.size).into(),
+            part.sha256.to_vec().into(),
+            now.0.into(),
+            part.etag.as_deref().into(),
+            part.checksum.as_ref().map(Checksum::to_row).into(),
+        ];
         let row = self.one::<Id>(sql, values).await?.ok_or_else(|| Error::internal("an insert was not answered"))?;
         self.insert_part_extents(row.id, &part.extents).await
     }
@@ -139,13 +153,27 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// The parts of an upload, in order of index.
     pub(crate) async fn parts(&self, upload: UploadId) -> Result<Vec<Part>> {
-        let sql = "SELECT id, part_index, size, sha256 FROM upload_part WHERE upload_id = $1 ORDER BY part_index";
-        let rows = self.all::<PartRow>(sql, [upload.0.into()]).await?;
+        self.parts_after(upload, -1, MAX_PARTS as u64).await
+    }
+
+    /// As [`parts`](Self::parts), from behind an index on and at most `most`.
+    pub(crate) async fn parts_after(&self, upload: UploadId, after: i64, most: u64) -> Result<Vec<Part>> {
+        let sql = "SELECT id, part_index, size, sha256, etag, checksum, created_at FROM upload_part
+                   WHERE upload_id = $1 AND part_index > $2 ORDER BY part_index LIMIT $3";
+        let rows = self.all::<PartRow>(sql, [upload.0.into(), after.into(), signed(most).into()]).await?;
         rows.into_iter()
             .map(|row| {
                 let sha256 =
                     row.sha256.try_into().map_err(|_| Error::internal("a digest in the database is not 32 bytes"))?;
-                Ok(Part { row: row.id, index: row.part_index, size: unsigned(row.size)?, sha256 })
+                Ok(Part {
+                    row: row.id,
+                    index: row.part_index,
+                    size: unsigned(row.size)?,
+                    sha256,
+                    etag: row.etag,
+                    checksum: row.checksum.as_deref().map(Checksum::from_row).transpose()?,
+                    created_at: Timestamp(row.created_at),
+                })
             })
             .collect()
     }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     domain::{
         Error, Result,
+        attributes::Attributes,
         caller::{Caller, Right},
         hash::FileHash,
         id::{BucketId, PackageId, SpaceId},
@@ -237,9 +238,12 @@ impl Progress<'_> {
                 Ok(NewObject {
                     place: staging_place(self.package, path),
                     size: stored.size,
-                    hash: FileHash::Full(stored.sha256),
+                    hash: FileHash::Full(stored.digests.sha256),
                     redundancy: self.policy.redundancy,
                     extents: stored.extents,
+                    attributes: Attributes::default(),
+                    parts: Vec::new(),
+                    condition: None,
                 })
             })
             .buffer_unordered(at_once)

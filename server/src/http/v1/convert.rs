@@ -14,7 +14,7 @@ use coordinator_types::{
 };
 
 pub(super) fn bucket(bucket: domain::bucket::Bucket) -> Bucket {
-    let domain::bucket::Bucket { id, name } = bucket;
+    let domain::bucket::Bucket { id, name, .. } = bucket;
     Bucket { bucket_id: id.0, name: name.as_str().to_owned() }
 }
 
@@ -74,7 +74,7 @@ fn probe(probe: domain::space::Probe) -> Probe {
 }
 
 pub(super) fn object(object: &domain::object::Object) -> StoredObject {
-    let domain::object::Object { id, package, path, size, hash, state, created_at, updated_at } = object;
+    let domain::object::Object { id, package, path, size, hash, state, created_at, updated_at, .. } = object;
     StoredObject {
         object_id: id.0,
         package_id: package.0,

@@ -41,7 +41,10 @@ impl IntoResponse for ApiError {
 /// The status tells the truth to proxies and monitors; clients of the contract branch on the code.
 pub(super) fn classify(error: &Error) -> (StatusCode, Code) {
     match error {
-        Error::Invalid { .. } | Error::BrokenBody(_) => (StatusCode::BAD_REQUEST, Code::BadArgument),
+        Error::Invalid { .. } | Error::BrokenBody(_) | Error::BadDigest(_) | Error::Parts { .. } => {
+            (StatusCode::BAD_REQUEST, Code::BadArgument)
+        }
+        Error::Precondition(_) => (StatusCode::PRECONDITION_FAILED, Code::OperationFailed),
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge),
         Error::Unauthorized(_) => (StatusCode::UNAUTHORIZED, Code::Unauthorized),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, Code::Forbidden),
@@ -81,6 +84,9 @@ pub(super) fn log_cause(error: &Error) {
         | Error::NotFound { .. }
         | Error::Exists { .. }
         | Error::Conflict(_)
+        | Error::Precondition(_)
+        | Error::BadDigest(_)
+        | Error::Parts { .. }
         | Error::Raced(_) => {}
     }
 }

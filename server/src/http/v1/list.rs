@@ -58,7 +58,7 @@ pub(super) async fn list_by_path(
         package: PackageId(query.package_id),
         path: query.path.unwrap_or_default(),
         is_prefix: query.is_prefix,
-        delimiter: (query.is_prefix && query.no_recursive).then_some('/'),
+        delimiter: (query.is_prefix && query.no_recursive).then(|| "/".to_owned()),
         max_keys: query.max_keys,
         after,
     };

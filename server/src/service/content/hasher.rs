@@ -1,5 +1,7 @@
-//! Hashing beside the I/O: one thread per large upload takes the blocks as they pass.
+//! Hashing beside the I/O: a thread per large upload takes the blocks as they pass, and a second one what only S3
+//! clients ask for.
 
+use super::digests::{Digests, Running, Wanted};
 use crate::{
     domain::{
         Error, Result,
@@ -24,14 +26,16 @@ enum Work {
     EndChunk(oneshot::Sender<BlockDigests>),
 }
 
-/// Computes the SHA-256 of a whole content and the BLAKE3 digests of its blocks.
+/// Computes the SHA-256 of a whole content, the BLAKE3 digests of its blocks, and what else is wanted.
 pub(super) struct Hasher {
     work: mpsc::Sender<Work>,
     thread: JoinHandle<Sha256>,
+    /// What only some want, in a thread of its own: MD5 is the slowest of all.
+    extra: Option<(mpsc::Sender<Arc<Block>>, JoinHandle<Running>)>,
 }
 
 impl Hasher {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(wanted: Wanted) -> Self {
         let (work, mut queue) = mpsc::channel(QUEUE);
         let thread = tokio::task::spawn_blocking(move || {
             let mut content = sha2::Sha256::new();
@@ -48,11 +52,25 @@ impl Hasher {
             }
             content.finalize().into()
         });
-        Self { work, thread }
+        let extra = (wanted != Wanted::default()).then(|| {
+            let (blocks, mut queue) = mpsc::channel::<Arc<Block>>(QUEUE);
+            let thread = tokio::task::spawn_blocking(move || {
+                let mut running = Running::new(wanted);
+                while let Some(block) = queue.blocking_recv() {
+                    block.pieces.iter().for_each(|piece| running.update(piece));
+                }
+                running
+            });
+            (blocks, thread)
+        });
+        Self { work, thread, extra }
     }
 
     /// Takes a block; waits when the hasher is behind.
     pub(super) async fn block(&self, block: Arc<Block>) -> Result<()> {
+        if let Some((blocks, _)) = &self.extra {
+            blocks.send(Arc::clone(&block)).await.map_err(|_| stopped())?;
+        }
         self.work.send(Work::Block(block)).await.map_err(|_| stopped())
     }
 
@@ -63,10 +81,17 @@ impl Hasher {
         Ok(digests)
     }
 
-    /// The SHA-256 of all blocks.
-    pub(super) async fn finish(self) -> Result<Sha256> {
+    /// The digests of all blocks.
+    pub(super) async fn finish(self) -> Result<Digests> {
         drop(self.work);
-        self.thread.await.map_err(Error::internal)
+        let running = match self.extra {
+            None => Running::default(),
+            Some((blocks, thread)) => {
+                drop(blocks);
+                thread.await.map_err(Error::internal)?
+            }
+        };
+        Ok(running.finish(self.thread.await.map_err(Error::internal)?))
     }
 }
 

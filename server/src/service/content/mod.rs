@@ -3,6 +3,7 @@
 //! Small content is packed with that of others ([`pack`]); large content is cut into chunks of its own
 //! ([`plain`]). Both know nothing of names: a use case takes the extents and commits them under one.
 
+mod digests;
 mod fresh;
 mod hasher;
 mod pack;
@@ -12,11 +13,12 @@ mod read;
 mod receive;
 mod spool;
 
+pub(crate) use digests::{Digests, Wanted, big_endian, crc_of};
 pub(crate) use fresh::{FreshChunk, InFlight};
 pub(crate) use pack::Packed;
 pub(crate) use pending::{Pending, PendingUploads, Settled};
 pub(crate) use read::{ContentSource, ContentStream, WINDOW};
-pub(crate) use receive::Received;
+pub(crate) use receive::{Received, Stored};
 
 use crate::{
     config::StoreConfig,

@@ -2,6 +2,7 @@
 
 use super::{
     ContentStore, FreshChunk, Pending, Policy,
+    digests::Wanted,
     hasher::Hasher,
     receive::Stored,
     spool::{Spool, Spooled},
@@ -69,8 +70,9 @@ impl ContentStore {
         mut rest: Body<'_>,
         policy: Policy,
         pending: &Pending,
+        wanted: Wanted,
     ) -> Result<Stored> {
-        let mut upload = PlainUpload::new(self, policy, pending);
+        let mut upload = PlainUpload::new(self, policy, pending, wanted);
         for piece in first {
             upload.take(piece).await?;
         }
@@ -96,12 +98,12 @@ struct PlainUpload<'u> {
 }
 
 impl<'u> PlainUpload<'u> {
-    fn new(store: &'u ContentStore, policy: Policy, pending: &'u Pending) -> Self {
+    fn new(store: &'u ContentStore, policy: Policy, pending: &'u Pending, wanted: Wanted) -> Self {
         Self {
             store,
             policy,
             pending,
-            hasher: Hasher::start(),
+            hasher: Hasher::start(wanted),
             pieces: Vec::new(),
             length: 0,
             open: None,
@@ -216,9 +218,9 @@ impl<'u> PlainUpload<'u> {
         while !self.closed.is_empty() {
             self.settle_oldest().await?;
         }
-        let sha256 = self.hasher.finish().await?;
+        let digests = self.hasher.finish().await?;
         metrics::counter!("holdall_stored_bytes_total").increment(self.size);
-        Ok(Stored { size: self.size, sha256, extents: self.extents })
+        Ok(Stored { size: self.size, digests, extents: self.extents })
     }
 }
 

@@ -1,13 +1,15 @@
 //! Receiving one content: small or large, decided by what arrives.
 
-use super::{ContentStore, Packed, Pending, Policy};
+use super::{
+    ContentStore, Packed, Pending, Policy,
+    digests::{Digests, Wanted},
+};
 use crate::{
-    domain::{Error, Result, hash::Sha256, object::Extent},
+    domain::{Error, Result, object::Extent},
     service::Body,
 };
 use bytes::Bytes;
 use futures::StreamExt;
-use sha2::Digest;
 use tokio::sync::oneshot;
 
 /// Content that is on stable storage, and that nobody points to yet.
@@ -15,7 +17,7 @@ use tokio::sync::oneshot;
 pub(crate) struct Stored {
     /// Bytes.
     pub(crate) size: u64,
-    pub(crate) sha256: Sha256,
+    pub(crate) digests: Digests,
     pub(crate) extents: Vec<Extent>,
 }
 
@@ -25,7 +27,7 @@ pub(crate) enum Received {
     /// It is being packed with others; the next body can be read meanwhile.
     Packing {
         size: u64,
-        sha256: Sha256,
+        digests: Digests,
         packed: oneshot::Receiver<Result<Packed>>,
     },
 }
@@ -35,13 +37,13 @@ impl Received {
     pub(crate) async fn stored(self, pending: &Pending) -> Result<Stored> {
         match self {
             Self::Stored(stored) => Ok(stored),
-            Self::Packing { size, sha256, packed } => {
+            Self::Packing { size, digests, packed } => {
                 let packed = packed.await.map_err(|_| Error::internal("a packed piece was given up"))??;
                 match packed.fresh {
                     Some(fresh) => pending.add_fresh(fresh).await?,
                     None => pending.add_known(packed.extent.chunk).await,
                 }
-                Ok(Stored { size, sha256, extents: vec![packed.extent] })
+                Ok(Stored { size, digests, extents: vec![packed.extent] })
             }
         }
     }
@@ -54,7 +56,18 @@ impl ContentStore {
     }
 
     /// Reads `body` to its end and stores it. Large content is on stable storage when this resolves.
-    pub(crate) async fn receive(&self, mut body: Body<'_>, policy: Policy, pending: &Pending) -> Result<Received> {
+    pub(crate) async fn receive(&self, body: Body<'_>, policy: Policy, pending: &Pending) -> Result<Received> {
+        self.receive_with(body, policy, pending, Wanted::default()).await
+    }
+
+    /// As [`receive`](Self::receive), with more digests than SHA-256.
+    pub(crate) async fn receive_with(
+        &self,
+        mut body: Body<'_>,
+        policy: Policy,
+        pending: &Pending,
+        wanted: Wanted,
+    ) -> Result<Received> {
         let mut pieces = Vec::new();
         let mut size = 0u64;
         while let Some(piece) = body.next().await {
@@ -62,15 +75,15 @@ impl ContentStore {
             size += piece.len() as u64;
             pieces.push(piece);
             if size > self.config.pack_limit {
-                return Ok(Received::Stored(self.receive_plain(pieces, body, policy, pending).await?));
+                return Ok(Received::Stored(self.receive_plain(pieces, body, policy, pending, wanted).await?));
             }
         }
         let bytes = join(pieces);
-        let sha256 = sha2::Sha256::digest(&bytes).into();
+        let digests = Digests::of(&bytes, wanted);
         if bytes.is_empty() {
-            return Ok(Received::Stored(Stored { size, sha256, extents: Vec::new() }));
+            return Ok(Received::Stored(Stored { size, digests, extents: Vec::new() }));
         }
-        Ok(Received::Packing { size, sha256, packed: self.pack(bytes, policy).await? })
+        Ok(Received::Packing { size, digests, packed: self.pack(bytes, policy).await? })
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) struct Cloned {
 /// A move that may happen if its target is free.
 struct PlannedMove {
     object: Object,
+    from: ObjectPlace,
     to: ObjectPlace,
     /// Who has the target now.
     occupant: Option<ObjectId>,
@@ -129,6 +130,10 @@ async fn move_all(rows: &WriteRows<'_>, scope: Option<CredentialId>, movings: Ve
     for plan in &moves {
         rows.move_object(plan.object.id, &plan.to, now).await?;
     }
+    for plan in &moves {
+        let ObjectPlace { bucket, package, key, .. } = &plan.from;
+        rows.mark_left(*bucket, *package, key, now).await?;
+    }
     Ok(Moved { successes: possible.iter().map(|plan| plan.object.id).collect(), failures })
 }
 
@@ -138,7 +143,9 @@ async fn plan_move(rows: &WriteRows<'_>, scope: Option<CredentialId>, moving: Mo
     let package = rows.package(scope, moving.package).await?;
     let to = place_in(&package, &path)?;
     let occupant = rows.object_at(package.id, &path).await?.map(|occupant| occupant.id);
-    Ok(PlannedMove { object, to, occupant })
+    let home = if object.package == package.id { package } else { rows.package(scope, object.package).await? };
+    let from = place_in(&home, &object.path)?;
+    Ok(PlannedMove { object, from, to, occupant })
 }
 
 /// Parts the moves that can happen together from those that cannot: whose target an earlier one takes, or is
@@ -223,9 +230,10 @@ mod tests {
             state: ObjectState::Stored(Redundancy::None),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
+            version: None,
         };
         let to = ObjectPlace { bucket: BucketId(1), package: PackageId(1), path, key: String::new() };
-        PlannedMove { object, to, occupant: occupant.map(ObjectId) }
+        PlannedMove { object, from: to.clone(), to, occupant: occupant.map(ObjectId) }
     }
 
     fn ids(plans: &[PlannedMove]) -> Vec<i64> {

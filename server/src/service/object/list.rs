@@ -9,7 +9,7 @@ use crate::{
         object::Object,
         page::{MAX_KEYS, Position},
     },
-    metadata::{Entry, Listing, Metadata},
+    metadata::{Entry, Listing, Metadata, Within},
     service::Services,
 };
 use futures::{Stream, stream};
@@ -23,7 +23,7 @@ pub(crate) struct ListObjects {
     pub(crate) path: String,
     pub(crate) is_prefix: bool,
     /// With a prefix: what lies behind the next delimiter is shown as one common prefix.
-    pub(crate) delimiter: Option<char>,
+    pub(crate) delimiter: Option<String>,
     /// The most objects and common prefixes to answer.
     pub(crate) max_keys: usize,
     pub(crate) after: Option<Position>,
@@ -53,7 +53,7 @@ impl Services {
         }
         let most = list.max_keys;
         let listing = Listing {
-            package: list.package,
+            within: Within::Package(list.package),
             prefix: list.path,
             delimiter: list.delimiter,
             after: list.after,
@@ -108,7 +108,7 @@ impl Services {
 }
 
 async fn page_after(metadata: &Metadata, package: PackageId, after: Option<Position>) -> Result<Vec<Object>> {
-    let listing = Listing { package, prefix: String::new(), delimiter: None, after, most: MAX_KEYS };
+    let listing = Listing { within: Within::Package(package), prefix: String::new(), delimiter: None, after, most: MAX_KEYS };
     let entries = metadata.rows().list(&listing).await?;
     let objects = entries.into_iter().filter_map(|entry| match entry {
         Entry::Object(object) => Some(object),
@@ -117,7 +117,7 @@ async fn page_after(metadata: &Metadata, package: PackageId, after: Option<Posit
     Ok(objects.collect())
 }
 
-fn position_of(entry: &Entry) -> Position {
+fn position_of(entry: &Entry<Object>) -> Position {
     match entry {
         Entry::Object(object) => Position::AfterObject(object.path.as_str().to_owned()),
         Entry::Prefix(prefix) => Position::AfterPrefix(prefix.clone()),

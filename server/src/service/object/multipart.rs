@@ -267,7 +267,14 @@ impl PartUpload {
             return Err(Error::invalid("file", "is missing: send the bytes of the part as a form field `file`"));
         };
         let stored = received.stored(&self.pending).await?;
-        let part = NewPart { index, size: stored.size, sha256: stored.sha256, extents: stored.extents };
+        let part = NewPart {
+            index,
+            size: stored.size,
+            sha256: stored.digests.sha256,
+            etag: None,
+            checksum: None,
+            extents: stored.extents,
+        };
         let Settled { fresh, known, held } = self.pending.settle().await;
         let put = self
             .services

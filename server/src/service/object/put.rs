@@ -4,6 +4,7 @@ use super::{place_in, refuse_early_content};
 use crate::{
     domain::{
         Error, Result,
+        attributes::Attributes,
         caller::{Caller, Right},
         hash::FileHash,
         id::{PackageId, SpaceId},
@@ -97,9 +98,12 @@ impl Upload {
             objects.push(NewObject {
                 place,
                 size: stored.size,
-                hash: FileHash::Full(stored.sha256),
+                hash: FileHash::Full(stored.digests.sha256),
                 redundancy: self.policy.redundancy,
                 extents: stored.extents,
+                attributes: Attributes::default(),
+                parts: Vec::new(),
+                condition: None,
             });
         }
         let Settled { fresh, known, held } = self.pending.settle().await;
