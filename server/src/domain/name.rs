@@ -106,10 +106,15 @@ impl ObjectPath {
 }
 
 /// Splits an S3 key into package and path at the first `/`; no package when either side would be
-/// empty or the first segment is longer than a name may be.
+/// empty or the first segment is no name that a package may have.
 pub(crate) fn split_key(key: &str) -> (Option<&str>, &str) {
     match key.split_once('/') {
-        Some((package, path)) if !package.is_empty() && !path.is_empty() && package.len() <= MAX_NAME => {
+        Some((package, path))
+            if !package.is_empty()
+                && !path.is_empty()
+                && package.len() <= MAX_NAME
+                && !package.chars().any(char::is_control) =>
+        {
             (Some(package), path)
         }
         _ => (None, key),

@@ -56,6 +56,8 @@ pub(crate) struct VersionEntry {
     pub(crate) key: String,
     pub(crate) version: VersionId,
     pub(crate) is_latest: bool,
+    /// Its place among the versions of its key: the greater, the older.
+    pub(crate) seq: i64,
     pub(crate) at: Timestamp,
     /// `None`: a marker of a deletion.
     pub(crate) object: Option<KeyEntry>,
@@ -188,6 +190,7 @@ struct OldRow {
     v_key: String,
     version_id: String,
     v_created: i64,
+    seq: i64,
     object_id: Option<i64>,
     #[sea_orm(nested)]
     entry: Option<EntryRow>,
@@ -326,7 +329,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<OldRow>> {
         let sql = format!(
-            "SELECT v.key AS v_key, v.version_id, v.created_at AS v_created, v.object_id, {}
+            "SELECT v.key AS v_key, v.version_id, v.created_at AS v_created, v.seq, v.object_id, {}
              FROM object_version v LEFT JOIN object o ON o.id = v.object_id
              WHERE v.bucket_id = $1 AND {which} ORDER BY {order} LIMIT $3",
             EntryRow::COLUMNS
@@ -417,6 +420,7 @@ impl PresentRow {
             key: entry.key.clone(),
             version: VersionId::from_row(self.version_id),
             is_latest: true,
+            seq: i64::MIN,
             at: entry.updated_at,
             object: Some(entry),
         })
@@ -434,6 +438,7 @@ impl OldRow {
             key: self.v_key,
             version: VersionId::from_row(Some(self.version_id)),
             is_latest,
+            seq: self.seq,
             at,
             object,
         })

@@ -35,13 +35,13 @@ pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;
 pub(crate) use import::staging_place;
-pub(crate) use key::{KeyEntry, OpenedKey, VersionEntry, VersionsFrom};
+pub(crate) use key::{KeyEntry, OpenedObject, VersionEntry, VersionsFrom, etag_of};
 pub(crate) use list::{Entry, Listing, Within};
 pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
 pub(crate) use upload::NewPart;
-pub(crate) use version::{Deleted, OldVersion};
+pub(crate) use version::Deleted;
 
 use crate::domain::Result;
 use error::translate;

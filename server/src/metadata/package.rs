@@ -64,6 +64,15 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         row.ok_or_else(|| Error::not_found("package", id))?.into_package()
     }
 
+    /// The package that a key of S3 lies in; made when it is not there.
+    pub(crate) async fn package_of_key(&self, bucket: BucketId, key: &str, now: Timestamp) -> Result<Package> {
+        let name = PackageName::new("key", crate::domain::name::split_key(key).0.unwrap_or_default())?;
+        match self.package_by_name(bucket, &name).await {
+            Err(Error::NotFound { .. }) => self.insert_package(bucket, &name, Redundancy::None, now).await,
+            found => found,
+        }
+    }
+
     pub(crate) async fn package_by_name(&self, bucket: BucketId, name: &PackageName) -> Result<Package> {
         let sql = format!("{SELECT} WHERE p.bucket_id = $1 AND p.name = $2");
         let row = self.one::<Row>(sql, [bucket.0.into(), name.as_str().into()]).await?;

@@ -4,15 +4,10 @@
 //! older lies in `object_version`. The content of an older version is an object that nobody finds: in bucket 0, in a
 //! package of the bucket that has no name a user could give.
 
-use super::{
-    NewObject, Rows,
-    object::{OBJECT, ObjectRow},
-    placeholders,
-};
+use super::{Found, NewObject, Rows, placeholders};
 use crate::domain::{
     Error, Result,
     id::{BucketId, ObjectId, PackageId},
-    object::Object,
     time::Timestamp,
     version::{VersionId, Versioning, WriteCondition},
 };
@@ -344,12 +339,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     }
 
     /// Deletes a key as S3 does: the present object, or for good a certain version of it.
-    ///
-    /// `package` is where a marker belongs to, when there was nothing.
     pub(crate) async fn delete_key(
         &self,
         bucket: BucketId,
-        package: PackageId,
         key: &str,
         version: Option<&VersionId>,
         now: Timestamp,
@@ -368,7 +360,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                 self.forget_uploads("object_id IN ({})", &[current.id], now).await?;
                 self.mark(state, key, current, now).await.map(Deleted::Marked)
             }
-            (None, None) => self.insert_marker(state, bucket, package, key, now).await.map(Deleted::Marked),
+            (None, None) => {
+                let package = self.package_of_key(bucket, key, now).await?;
+                self.insert_marker(state, bucket, package.id, key, now).await.map(Deleted::Marked)
+            }
             (Some(wanted), Some(current)) if current.version() == *wanted => {
                 self.forget_uploads("object_id IN ({})", &[current.id], now).await?;
                 self.remove_objects(&[current.id], now).await?;
@@ -459,9 +454,12 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     }
 
     /// An object by its id, wherever it lies.
-    pub(crate) async fn object_of_version(&self, id: ObjectId) -> Result<Option<Object>> {
-        let sql = format!("SELECT {OBJECT} FROM object o WHERE o.id = $1");
-        self.one::<ObjectRow>(sql, [id.0.into()]).await?.map(ObjectRow::into_object).transpose()
+    pub(crate) async fn object_of_version(&self, id: ObjectId) -> Result<Option<Found>> {
+        match self.object(None, id).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 

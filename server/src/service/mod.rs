@@ -6,6 +6,7 @@ mod content;
 mod export;
 mod import;
 mod journal;
+mod key;
 mod object;
 mod package;
 mod presigned;
@@ -16,8 +17,16 @@ mod sweep;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
-pub(crate) use content::ContentStream;
+pub(crate) use content::{ContentStream, Digests, Wanted};
 pub(crate) use import::Import;
+pub(crate) use key::{
+    copy::CopyKey,
+    delete::DeleteKey,
+    list::{KeyPage, ListKeys, ListVersions, VersionPage},
+    open::{KeyLookup, KeyObject},
+    put::PutKey,
+    upload::{ChosenPart, CompleteKey, NewKeyUpload, PutPart, UploadPage},
+};
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},
     get::{Content, OpenObject},
@@ -62,6 +71,8 @@ pub(crate) struct Services {
     journal: Arc<Journal>,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
+    /// The packages of keys that were put lately.
+    homes: Arc<Cache<(String, String), key::Home>>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -96,6 +107,7 @@ impl Services {
             space_changes: Arc::default(),
             journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
+            homes: Arc::new(Cache::new(PACKAGES)),
         }
     }
 }

@@ -73,7 +73,7 @@ impl Services {
 
     /// Gives up the uploads whose deadline has passed, and imports that were left. Answers how many were unfinished.
     pub(crate) async fn expire_uploads(&self) -> Result<u64> {
-        let mut expired = 0;
+        let mut expired = self.expire_key_uploads().await?;
         loop {
             let now = Timestamp::now();
             let uploads = self.metadata.rows().expired_uploads(now, BATCH).await?;
@@ -91,6 +91,21 @@ impl Services {
                     })
                 })
                 .await?;
+        }
+    }
+
+    async fn expire_key_uploads(&self) -> Result<u64> {
+        let mut expired = 0;
+        loop {
+            let now = Timestamp::now();
+            let went = self
+                .metadata
+                .write(move |rows| Box::pin(async move { rows.drop_expired_key_uploads(now, BATCH).await }))
+                .await? as u64;
+            expired += went;
+            if went < BATCH {
+                return Ok(expired);
+            }
         }
     }
 

@@ -79,7 +79,7 @@ impl Running {
 
 impl Digests {
     /// The digests of bytes that are all there.
-    pub(super) fn of(bytes: &[u8], wanted: Wanted) -> Self {
+    pub(crate) fn of(bytes: &[u8], wanted: Wanted) -> Self {
         let mut running = Running::new(wanted);
         running.update(bytes);
         running.finish(sha2::Sha256::digest(bytes).into())

@@ -61,7 +61,7 @@ impl Services {
         }
     }
 
-    fn opened(&self, found: Found, first: Extents) -> Result<OpenObject> {
+    pub(in crate::service) fn opened(&self, found: Found, first: Extents) -> Result<OpenObject> {
         let Found { object, revision } = found;
         if object.state == ObjectState::Receiving {
             let message = format!("object {} is an unfinished multipart upload; complete it first", object.id);

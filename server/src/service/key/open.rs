@@ -1,0 +1,108 @@
+//! Looking at a key, and reading what it holds.
+
+use super::{may_use, no_bucket};
+use crate::{
+    domain::{
+        Result,
+        attributes::Attributes,
+        bucket::Bucket,
+        caller::{Caller, Right},
+        id::ObjectId,
+        object::{Object, ObjectPart},
+        version::{VersionId, Versioning},
+    },
+    metadata::OpenedObject,
+    service::{Services, object::get::Content, object::get::OpenObject},
+};
+use std::ops::Range;
+
+/// An object that was found by its key.
+pub(crate) struct KeyObject {
+    pub(crate) bucket: Bucket,
+    pub(crate) attributes: Attributes,
+    pub(crate) version: VersionId,
+    pub(super) revision: i64,
+    open: OpenObject,
+}
+
+/// What a key holds.
+pub(crate) enum KeyLookup {
+    Object(Box<KeyObject>),
+    /// The marker of a deletion; whether it was asked for by its version.
+    Marker { version: VersionId, asked: bool },
+    NoKey,
+    NoVersion,
+}
+
+impl KeyObject {
+    pub(crate) fn object(&self) -> &Object {
+        &self.open.object
+    }
+
+    /// Without quotes.
+    pub(crate) fn etag(&self) -> String {
+        crate::metadata::etag_of(self.attributes.etag.as_deref(), &self.object().hash.to_bytes())
+    }
+
+    /// The bytes of `range`, as [`OpenObject::read`] gives them.
+    pub(crate) async fn read(self, range: Range<u64>) -> Result<Content> {
+        self.open.read(range).await
+    }
+}
+
+impl Services {
+    /// The present object of a key, or a certain version.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::domain::Error::NotFound) for the bucket, and
+    /// [`Error::Forbidden`](crate::domain::Error::Forbidden) when it is somebody else's.
+    pub(crate) async fn open_key(
+        &self,
+        caller: Caller,
+        bucket: &str,
+        key: &str,
+        version: Option<&VersionId>,
+    ) -> Result<KeyLookup> {
+        caller.may(Right::Read)?;
+        let rows = self.metadata.rows();
+        let opened = rows.open_key(bucket, key).await?.ok_or_else(|| no_bucket(bucket))?;
+        may_use(caller, &opened.bucket)?;
+        let current = opened.object.filter(|object| {
+            version.is_none_or(|wanted| *wanted == version_of(object))
+        });
+        if let Some(object) = current {
+            return self.found(opened.bucket, object);
+        }
+        if opened.bucket.versioning == Versioning::Never {
+            return Ok(if version.is_some() { KeyLookup::NoVersion } else { KeyLookup::NoKey });
+        }
+        match (rows.old_version(opened.bucket.id, key, version).await?, version) {
+            (Some(old), Some(_)) => match old.object {
+                None => Ok(KeyLookup::Marker { version: old.version, asked: true }),
+                Some(object) => match rows.open_version(object).await? {
+                    Some(object) => self.found(opened.bucket, object),
+                    None => Ok(KeyLookup::NoVersion),
+                },
+            },
+            (Some(old), None) if old.object.is_none() => Ok(KeyLookup::Marker { version: old.version, asked: false }),
+            (_, Some(_)) => Ok(KeyLookup::NoVersion),
+            (_, None) => Ok(KeyLookup::NoKey),
+        }
+    }
+
+    fn found(&self, bucket: Bucket, object: OpenedObject) -> Result<KeyLookup> {
+        let version = version_of(&object);
+        let revision = object.found.revision;
+        let open = self.opened(object.found, object.first)?;
+        Ok(KeyLookup::Object(Box::new(KeyObject { bucket, attributes: object.attributes, version, revision, open })))
+    }
+
+    /// The parts of an object that was uploaded in several, by number; none of one that came at once.
+    pub(crate) async fn parts_of_object(&self, object: ObjectId) -> Result<Vec<ObjectPart>> {
+        self.metadata.rows().object_parts(object).await
+    }
+}
+
+fn version_of(object: &OpenedObject) -> VersionId {
+    object.found.object.version.clone().unwrap_or_else(VersionId::null)
+}
