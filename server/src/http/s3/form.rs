@@ -140,28 +140,32 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
     if form.value("policy").is_none() {
         return Err(said(S3ErrorCode::AccessDenied, "The form is not signed: it needs a policy"));
     }
-    if form.value("x-amz-signature").is_none() && form.value("signature").is_some() {
-        return Err(said(S3ErrorCode::InvalidRequest, "Sign the policy with AWS4-HMAC-SHA256: version 2 is not taken here"));
+    let is_old = form.value("x-amz-signature").is_none() && form.value("signature").is_some();
+    if is_old && !door.settings.presigned_v2 {
+        return Err(said(S3ErrorCode::InvalidRequest, "Forms with a signature of version 2 are switched off here"));
     }
-    if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
-        return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
-    }
-    let malformed = || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
-    let scope: Vec<&str> = form.required("x-amz-credential")?.rsplitn(5, '/').collect();
-    let [terminator, service, region, day, access_key] = scope[..] else { return Err(malformed()) };
-    if terminator != "aws4_request" || service != "s3" {
-        return Err(malformed());
-    }
-    if region != door.settings.region {
-        return Err(said(S3ErrorCode::InvalidArgument, format!("the region '{region}' is wrong; expecting '{}'", door.settings.region)));
-    }
+    let scope = if is_old { None } else { Some(Scope::of(form, &door.settings.region)?) };
+    let access_key = match &scope {
+        Some(scope) => scope.access_key,
+        None => form.required("awsaccesskeyid")?,
+    };
     let found = door.services.signing_credential(access_key, None).await.map_err(error::of)?;
     let unknown = || said(S3ErrorCode::InvalidAccessKeyId, "The access key is not known here, or switched off");
     let credential = found.filter(|credential| credential.is_active).ok_or_else(unknown)?;
-    let key = sigv4::SigningKey::derive(credential.secret.expose(), sigv4::Scope { day, region, service });
-    let is = key.sign_text(form.required("policy")?);
-    let shown = data_encoding::HEXLOWER_PERMISSIVE.decode(form.required("x-amz-signature")?.as_bytes()).unwrap_or_default();
-    if !bool::from(is.as_slice().ct_eq(&shown)) {
+    let (policy, secret) = (form.required("policy")?, credential.secret.expose());
+    let is_right = match &scope {
+        Some(scope) => {
+            let key = sigv4::SigningKey::derive(secret, scope.scope);
+            let shown = form.required("x-amz-signature")?.to_ascii_lowercase();
+            let shown = data_encoding::HEXLOWER.decode(shown.as_bytes()).unwrap_or_default();
+            bool::from(key.sign_text(policy).as_slice().ct_eq(&shown))
+        }
+        None => {
+            let shown = data_encoding::BASE64.decode(form.required("signature")?.as_bytes()).unwrap_or_default();
+            bool::from(old_signature(secret, policy).as_slice().ct_eq(&shown))
+        }
+    };
+    if !is_right {
         return Err(said(S3ErrorCode::SignatureDoesNotMatch, "The signature of the policy is not the one that the secret makes"));
     }
     ticket.fill(|entries| {
@@ -169,6 +173,39 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
         entries.access_key = Some(credential.access_key.clone());
     });
     Ok(Caller::Owner(credential.id))
+}
+
+/// What a form of version 4 is signed for.
+struct Scope<'a> {
+    access_key: &'a str,
+    scope: sigv4::Scope<'a>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(form: &'a Form, here: &str) -> S3Result<Self> {
+        if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
+            return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
+        }
+        let malformed = || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
+        let parts: Vec<&str> = form.required("x-amz-credential")?.rsplitn(5, '/').collect();
+        let [terminator, service, region, day, access_key] = parts[..] else { return Err(malformed()) };
+        if terminator != "aws4_request" || service != "s3" || !form.required("x-amz-date")?.starts_with(day) {
+            return Err(malformed());
+        }
+        if region != here {
+            return Err(said(S3ErrorCode::InvalidArgument, format!("the region '{region}' is wrong; expecting '{here}'")));
+        }
+        Ok(Self { access_key, scope: sigv4::Scope { day, region, service } })
+    }
+}
+
+/// The signature of version 2: what some clients still make by default.
+fn old_signature(secret: &str, policy: &str) -> Vec<u8> {
+    use hmac::{KeyInit, Mac};
+    // Keys of any length are taken.
+    let Ok(mut mac) = hmac::Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
+    mac.update(policy.as_bytes());
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn claim(form: &Form) -> S3Result<Claim> {

@@ -83,7 +83,7 @@ const XML_BODY: usize = 4 << 20;
 pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     let mut builder = S3ServiceBuilder::new(door::Operations::new(services.clone(), settings.clone()));
     builder.set_auth(entry::Secrets(services.clone()));
-    builder.set_access(entry::Admission(services.clone()));
+    builder.set_access(entry::Admission);
     builder.set_validation(entry::AnyName);
     if let Some(domain) = &settings.domain {
         builder.set_host(host::Domain::new(domain));

@@ -84,7 +84,7 @@ impl Policy {
 
 /// Fields that no condition needs to name.
 fn is_free(name: &str) -> bool {
-    matches!(name, "x-amz-signature" | "policy" | "file" | "bucket") || name.starts_with("x-ignore-")
+    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file" | "bucket") || name.starts_with("x-ignore-")
 }
 
 fn value_of<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
