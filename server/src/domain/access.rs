@@ -112,7 +112,9 @@ mod tests {
         for bad in ["", "ab", "a/b", "a,b", "a b", "ключ", &"x".repeat(129)] {
             assert!(check_access_key(bad).is_err(), "{bad}");
         }
-        for good in ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q=="] {
+        for good in
+            ["wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "h7GhxuBLTrlhVUyxSPUKUV8r/2EI4ngqJxD7iBdBYLhwluN30JaT3Q=="]
+        {
             assert!(check_secret_key(good).is_ok(), "{good}");
         }
         for bad in ["", "short", &"x".repeat(129), "sixteen or more but spaces"] {

@@ -39,9 +39,9 @@ impl Caller {
     pub(crate) fn may_manage(self, right: Right) -> Result<()> {
         match self {
             Self::Admin | Self::Reader => self.may(right),
-            Self::Owner(_) => {
-                Err(Error::Forbidden("the management API is for tokens: a credential sees its own things only".to_owned()))
-            }
+            Self::Owner(_) => Err(Error::Forbidden(
+                "the management API is for tokens: a credential sees its own things only".to_owned(),
+            )),
         }
     }
 

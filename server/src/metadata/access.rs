@@ -150,7 +150,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         if owned > 0 {
             return Err(owns_buckets(id));
         }
-        for sql in ["DELETE FROM presigned_url WHERE credential_id = $1", "DELETE FROM s3_link WHERE credential_id = $1"] {
+        for sql in
+            ["DELETE FROM presigned_url WHERE credential_id = $1", "DELETE FROM s3_link WHERE credential_id = $1"]
+        {
             self.execute(sql, [id.0.into()]).await?;
         }
         let deleted = self.execute("DELETE FROM credential WHERE id = $1", [id.0.into()]).await;

@@ -92,8 +92,13 @@ struct UploadRow {
 
 impl UploadRow {
     fn into_upload(self) -> Result<ManagedUpload> {
-        let attributes: serde_json::Value =
-            self.attributes.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?.unwrap_or_default();
+        let attributes: serde_json::Value = self
+            .attributes
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(Error::internal)?
+            .unwrap_or_default();
         let of_v1 = || self.object_id.map(|id| id.to_string()).unwrap_or_default();
         Ok(ManagedUpload {
             id: UploadId(self.id),
@@ -151,7 +156,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                    WHERE e.object_id = $1 AND e.start = 0 ORDER BY s.shard_index LIMIT 1";
         let first = self.one::<FirstRow>(sql, [object.0.into()]).await?;
         Ok(Locations {
-            first: first.map(|row| Ok::<_, Error>((SpaceId(row.space_id), ShardKey::from_row(&row.key)?))).transpose()?,
+            first: first
+                .map(|row| Ok::<_, Error>((SpaceId(row.space_id), ShardKey::from_row(&row.key)?)))
+                .transpose()?,
             spaces: spaces
                 .into_iter()
                 .map(|row| Ok(ShardsIn { space: SpaceId(row.space_id), shards: unsigned(row.shards)? }))

@@ -56,7 +56,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// What lies in all buckets together. Older versions and imports that are under way are kept in a bucket 0 that nobody
     /// sees; they are not counted.
     pub(crate) async fn usage_of_all(&self) -> Result<Usage> {
-        let sql = format!("SELECT CAST(0 AS BIGINT) AS bucket_id, {AMOUNTS} FROM object WHERE bucket_id > 0 AND {STORED}");
+        let sql =
+            format!("SELECT CAST(0 AS BIGINT) AS bucket_id, {AMOUNTS} FROM object WHERE bucket_id > 0 AND {STORED}");
         self.one::<Row>(sql, []).await?.map_or_else(|| Ok(Usage::default()), Row::into_usage)
     }
 

@@ -30,8 +30,8 @@ pub(crate) use key::{
 };
 pub(crate) use manage::{
     access::{ChangeCredential, MadeCredential, MadeToken, NewCredential},
-    bucket::{BucketPage, CountedBucket, NewBucket},
-    object::{ListManaged, ManagedPage, ObjectDetail, Place},
+    bucket::{CountedBucket, NewBucket},
+    object::{ListManaged, ObjectDetail, Place},
 };
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},

@@ -51,14 +51,25 @@ impl Form {
 
     fn required(&self, name: &'static str) -> S3Result<&str> {
         let missing = || {
-            said(S3ErrorCode::InvalidArgument, format!("Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."))
+            said(
+                S3ErrorCode::InvalidArgument,
+                format!(
+                    "Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."
+                ),
+            )
         };
         self.value(name).ok_or_else(missing)
     }
 }
 
 /// Carries out a form upload.
-pub(super) async fn answer(door: &S3Door, ticket: &Ticket, bucket: &str, headers: &HeaderMap, body: Body) -> S3Result<Response> {
+pub(super) async fn answer(
+    door: &S3Door,
+    ticket: &Ticket,
+    bucket: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> S3Result<Response> {
     ticket.fill(|entries| {
         entries.operation = Some("PostObject");
         entries.bucket = Some(bucket.to_owned());
@@ -102,7 +113,9 @@ pub(super) async fn answer(door: &S3Door, ticket: &Ticket, bucket: &str, headers
 
 /// Reads the fields up to the file.
 async fn read(headers: &HeaderMap, body: Body) -> S3Result<Form> {
-    let malformed = |_| said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.");
+    let malformed = |_| {
+        said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.")
+    };
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(malformed)?;
     let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(u64::MAX));
@@ -141,7 +154,10 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
         return Err(said(S3ErrorCode::AccessDenied, "The form is not signed: it needs a policy"));
     }
     if form.value("x-amz-signature").is_none() && form.value("signature").is_some() {
-        return Err(said(S3ErrorCode::InvalidRequest, "Sign the policy with AWS4-HMAC-SHA256: version 2 is not taken here"));
+        return Err(said(
+            S3ErrorCode::InvalidRequest,
+            "Sign the policy with AWS4-HMAC-SHA256: version 2 is not taken here",
+        ));
     }
     if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
         return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
@@ -153,16 +169,23 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
         return Err(malformed());
     }
     if region != door.settings.region {
-        return Err(said(S3ErrorCode::InvalidArgument, format!("the region '{region}' is wrong; expecting '{}'", door.settings.region)));
+        return Err(said(
+            S3ErrorCode::InvalidArgument,
+            format!("the region '{region}' is wrong; expecting '{}'", door.settings.region),
+        ));
     }
     let found = door.services.signing_credential(access_key, None).await.map_err(error::of)?;
     let unknown = || said(S3ErrorCode::InvalidAccessKeyId, "The access key is not known here, or switched off");
     let credential = found.filter(|credential| credential.is_active).ok_or_else(unknown)?;
     let key = sigv4::SigningKey::derive(credential.secret.expose(), sigv4::Scope { day, region, service });
     let is = key.sign_text(form.required("policy")?);
-    let shown = data_encoding::HEXLOWER_PERMISSIVE.decode(form.required("x-amz-signature")?.as_bytes()).unwrap_or_default();
+    let shown =
+        data_encoding::HEXLOWER_PERMISSIVE.decode(form.required("x-amz-signature")?.as_bytes()).unwrap_or_default();
     if !bool::from(is.as_slice().ct_eq(&shown)) {
-        return Err(said(S3ErrorCode::SignatureDoesNotMatch, "The signature of the policy is not the one that the secret makes"));
+        return Err(said(
+            S3ErrorCode::SignatureDoesNotMatch,
+            "The signature of the policy is not the one that the secret makes",
+        ));
     }
     ticket.fill(|entries| {
         entries.credential = Some(credential.id);
@@ -203,7 +226,10 @@ fn attributes(form: &Form) -> S3Result<Attributes> {
 }
 
 /// The file, which ends with an error when it is larger than the policy lets it be.
-fn measured(file: Field<'static>, length: Option<RangeInclusive<u64>>) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
+fn measured(
+    file: Field<'static>,
+    length: Option<RangeInclusive<u64>>,
+) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
     let mut size = 0u64;
     file.map(move |piece| {
         let piece = piece.map_err(|error| limit::broken(&error))?;
@@ -252,7 +278,11 @@ impl Wish {
         }
         let redirect = self.redirect.as_deref().and_then(|target| {
             let mut target = url::Url::parse(target).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-            target.query_pairs_mut().append_pair("bucket", bucket).append_pair("key", key).append_pair("etag", &format!("\"{etag}\""));
+            target
+                .query_pairs_mut()
+                .append_pair("bucket", bucket)
+                .append_pair("key", key)
+                .append_pair("etag", &format!("\"{etag}\""));
             Some(target.to_string())
         });
         if let Some(target) = redirect {

@@ -71,7 +71,9 @@ impl Services {
         let credential = self
             .metadata
             .write(move |rows| {
-                Box::pin(async move { rows.insert_credential(&user_name, &access_key, &sealed, Timestamp::now()).await })
+                Box::pin(
+                    async move { rows.insert_credential(&user_name, &access_key, &sealed, Timestamp::now()).await },
+                )
             })
             .await?;
         Ok(MadeCredential { credential, secret_key })
@@ -114,9 +116,7 @@ impl Services {
         }
         self.metadata
             .write(move |rows| {
-                Box::pin(async move {
-                    rows.change_credential(id, change.user_name.as_deref(), change.is_active).await
-                })
+                Box::pin(async move { rows.change_credential(id, change.user_name.as_deref(), change.is_active).await })
             })
             .await
     }
@@ -146,9 +146,7 @@ impl Services {
         let hash = Digest::of(secret.expose().as_bytes()).0;
         let token = self
             .metadata
-            .write(move |rows| {
-                Box::pin(async move { rows.insert_token(&name, &hash, role, Timestamp::now()).await })
-            })
+            .write(move |rows| Box::pin(async move { rows.insert_token(&name, &hash, role, Timestamp::now()).await }))
             .await?;
         Ok(MadeToken { token, secret })
     }

@@ -79,6 +79,16 @@ impl Services {
         self.one_counted(&name).await
     }
 
+    /// Removes a bucket that holds no object, no version and no marker.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::domain::Error::NotFound); [`Error::Conflict`](crate::domain::Error::Conflict) when it
+    /// holds anything.
+    pub(crate) async fn delete_managed_bucket(&self, caller: Caller, name: &str) -> Result<()> {
+        caller.may_manage(Right::Write)?;
+        self.delete_empty_bucket(caller, name).await
+    }
+
     /// Up to `limit` uploads to a bucket that take parts, by key and age, from behind `after` on.
     ///
     /// # Errors
