@@ -12,9 +12,7 @@ pub(super) async fn none<T>(
 ) -> S3Result<S3Response<T>> {
     door.services.bucket_named(door.caller()?, bucket).await.map_err(error::of)?;
     let mut answer = said(code, sentence);
-    if answer.status_code().is_none() {
-        answer.set_status_code(axum::http::StatusCode::NOT_FOUND);
-    }
+    answer.set_status_code(axum::http::StatusCode::NOT_FOUND);
     Err(answer)
 }
 

@@ -31,7 +31,7 @@ impl S3Auth for Secrets {
 }
 
 /// Only signed requests are carried out.
-pub(super) struct Admission(pub(super) Services);
+pub(super) struct Admission;
 
 #[async_trait::async_trait]
 impl S3Access for Admission {

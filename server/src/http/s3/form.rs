@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         Error,
-        attributes::{Attributes, Described},
+        attributes::{Attributes, Described, Tags},
         caller::Caller,
         time::Timestamp,
     },
@@ -51,25 +51,14 @@ impl Form {
 
     fn required(&self, name: &'static str) -> S3Result<&str> {
         let missing = || {
-            said(
-                S3ErrorCode::InvalidArgument,
-                format!(
-                    "Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."
-                ),
-            )
+            said(S3ErrorCode::InvalidArgument, format!("Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."))
         };
         self.value(name).ok_or_else(missing)
     }
 }
 
 /// Carries out a form upload.
-pub(super) async fn answer(
-    door: &S3Door,
-    ticket: &Ticket,
-    bucket: &str,
-    headers: &HeaderMap,
-    body: Body,
-) -> S3Result<Response> {
+pub(super) async fn answer(door: &S3Door, ticket: &Ticket, bucket: &str, headers: &HeaderMap, body: Body) -> S3Result<Response> {
     ticket.fill(|entries| {
         entries.operation = Some("PostObject");
         entries.bucket = Some(bucket.to_owned());
@@ -113,9 +102,7 @@ pub(super) async fn answer(
 
 /// Reads the fields up to the file.
 async fn read(headers: &HeaderMap, body: Body) -> S3Result<Form> {
-    let malformed = |_| {
-        said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.")
-    };
+    let malformed = |_| said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.");
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(malformed)?;
     let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(u64::MAX));
@@ -153,45 +140,72 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
     if form.value("policy").is_none() {
         return Err(said(S3ErrorCode::AccessDenied, "The form is not signed: it needs a policy"));
     }
-    if form.value("x-amz-signature").is_none() && form.value("signature").is_some() {
-        return Err(said(
-            S3ErrorCode::InvalidRequest,
-            "Sign the policy with AWS4-HMAC-SHA256: version 2 is not taken here",
-        ));
+    let is_old = form.value("x-amz-signature").is_none() && form.value("signature").is_some();
+    if is_old && !door.settings.presigned_v2 {
+        return Err(said(S3ErrorCode::InvalidRequest, "Forms with a signature of version 2 are switched off here"));
     }
-    if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
-        return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
-    }
-    let malformed = || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
-    let scope: Vec<&str> = form.required("x-amz-credential")?.rsplitn(5, '/').collect();
-    let [terminator, service, region, day, access_key] = scope[..] else { return Err(malformed()) };
-    if terminator != "aws4_request" || service != "s3" {
-        return Err(malformed());
-    }
-    if region != door.settings.region {
-        return Err(said(
-            S3ErrorCode::InvalidArgument,
-            format!("the region '{region}' is wrong; expecting '{}'", door.settings.region),
-        ));
-    }
+    let scope = if is_old { None } else { Some(Scope::of(form, &door.settings.region)?) };
+    let access_key = match &scope {
+        Some(scope) => scope.access_key,
+        None => form.required("awsaccesskeyid")?,
+    };
     let found = door.services.signing_credential(access_key, None).await.map_err(error::of)?;
     let unknown = || said(S3ErrorCode::InvalidAccessKeyId, "The access key is not known here, or switched off");
     let credential = found.filter(|credential| credential.is_active).ok_or_else(unknown)?;
-    let key = sigv4::SigningKey::derive(credential.secret.expose(), sigv4::Scope { day, region, service });
-    let is = key.sign_text(form.required("policy")?);
-    let shown =
-        data_encoding::HEXLOWER_PERMISSIVE.decode(form.required("x-amz-signature")?.as_bytes()).unwrap_or_default();
-    if !bool::from(is.as_slice().ct_eq(&shown)) {
-        return Err(said(
-            S3ErrorCode::SignatureDoesNotMatch,
-            "The signature of the policy is not the one that the secret makes",
-        ));
+    let (policy, secret) = (form.required("policy")?, credential.secret.expose());
+    let is_right = match &scope {
+        Some(scope) => {
+            let key = sigv4::SigningKey::derive(secret, scope.scope);
+            let shown = form.required("x-amz-signature")?.to_ascii_lowercase();
+            let shown = data_encoding::HEXLOWER.decode(shown.as_bytes()).unwrap_or_default();
+            bool::from(key.sign_text(policy).as_slice().ct_eq(&shown))
+        }
+        None => {
+            let shown = data_encoding::BASE64.decode(form.required("signature")?.as_bytes()).unwrap_or_default();
+            bool::from(old_signature(secret, policy).as_slice().ct_eq(&shown))
+        }
+    };
+    if !is_right {
+        return Err(said(S3ErrorCode::SignatureDoesNotMatch, "The signature of the policy is not the one that the secret makes"));
     }
     ticket.fill(|entries| {
         entries.credential = Some(credential.id);
         entries.access_key = Some(credential.access_key.clone());
     });
     Ok(Caller::Owner(credential.id))
+}
+
+/// What a form of version 4 is signed for.
+struct Scope<'a> {
+    access_key: &'a str,
+    scope: sigv4::Scope<'a>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(form: &'a Form, here: &str) -> S3Result<Self> {
+        if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
+            return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
+        }
+        let malformed = || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
+        let parts: Vec<&str> = form.required("x-amz-credential")?.rsplitn(5, '/').collect();
+        let [terminator, service, region, day, access_key] = parts[..] else { return Err(malformed()) };
+        if terminator != "aws4_request" || service != "s3" || !form.required("x-amz-date")?.starts_with(day) {
+            return Err(malformed());
+        }
+        if region != here {
+            return Err(said(S3ErrorCode::InvalidArgument, format!("the region '{region}' is wrong; expecting '{here}'")));
+        }
+        Ok(Self { access_key, scope: sigv4::Scope { day, region, service } })
+    }
+}
+
+/// The signature of version 2: what some clients still make by default.
+fn old_signature(secret: &str, policy: &str) -> Vec<u8> {
+    use hmac::{KeyInit, Mac};
+    // Keys of any length are taken.
+    let Ok(mut mac) = hmac::Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
+    mac.update(policy.as_bytes());
+    mac.finalize().into_bytes().to_vec()
 }
 
 fn claim(form: &Form) -> S3Result<Claim> {
@@ -220,16 +234,24 @@ fn attributes(form: &Form) -> S3Result<Attributes> {
     Ok(Attributes {
         content_type: form.value("content-type").filter(|text| !text.is_empty()).map(str::to_owned),
         described,
-        tags: form.value("x-amz-tagging").map(tags_of_header).transpose()?.unwrap_or_default(),
+        tags: tags(form)?,
         ..Attributes::default()
     })
 }
 
+/// The tags of a form: as a header has them, or as XML in the field that S3 calls `tagging`.
+fn tags(form: &Form) -> S3Result<Tags> {
+    let Some(xml) = form.value("tagging") else {
+        return Ok(form.value("x-amz-tagging").map(tags_of_header).transpose()?.unwrap_or_default());
+    };
+    let mut reader = s3s::xml::Deserializer::new(xml.as_bytes());
+    let tagging = <s3s::dto::Tagging as s3s::xml::Deserialize>::deserialize(&mut reader)
+        .map_err(|_| said(S3ErrorCode::MalformedXML, "The field tagging is not well-formed XML"))?;
+    super::tagging::sent(tagging, Tags::MOST)
+}
+
 /// The file, which ends with an error when it is larger than the policy lets it be.
-fn measured(
-    file: Field<'static>,
-    length: Option<RangeInclusive<u64>>,
-) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
+fn measured(file: Field<'static>, length: Option<RangeInclusive<u64>>) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
     let mut size = 0u64;
     file.map(move |piece| {
         let piece = piece.map_err(|error| limit::broken(&error))?;
@@ -278,11 +300,7 @@ impl Wish {
         }
         let redirect = self.redirect.as_deref().and_then(|target| {
             let mut target = url::Url::parse(target).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-            target
-                .query_pairs_mut()
-                .append_pair("bucket", bucket)
-                .append_pair("key", key)
-                .append_pair("etag", &format!("\"{etag}\""));
+            target.query_pairs_mut().append_pair("bucket", bucket).append_pair("key", key).append_pair("etag", &format!("\"{etag}\""));
             Some(target.to_string())
         });
         if let Some(target) = redirect {

@@ -16,7 +16,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use s3s::{S3Error, S3ErrorCode, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Result, service::S3Service};
 use std::{net::IpAddr, time::Instant};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -86,9 +86,7 @@ impl Asked {
 /// The bucket that a request names by its host or its path.
 fn bucket_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if let Some(bucket) =
-        settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned))
-    {
+    if let Some(bucket) = settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned)) {
         return Some(bucket.to_ascii_lowercase());
     }
     let first = uri.path().trim_start_matches('/').split('/').next().filter(|first| !first.is_empty())?;
@@ -108,13 +106,70 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return form::answer(door, ticket, bucket, &head.headers, body).await;
     }
     let request = with_checked_body(request).await?;
-    let request = request.map(s3s::Body::http_body_unsync);
-    let answered = ticket.carry(door.s3s.call(request)).await;
+    let without_range = without_bad_range(&request);
+    let mut response = call(&door.s3s, ticket, request).await?;
+    let entries = ticket.entries();
+    if let Some(again) = without_range
+        && response.status() == StatusCode::BAD_REQUEST
+        // Set after the proof was verified, and only then.
+        && entries.operation.is_some()
+        && entries.credential.is_some()
+    {
+        response = call(&door.proven, ticket, again).await?;
+    }
+    if entries.operation == Some("GetObjectAttributes") && response.status().is_success() {
+        return Ok(with_bare_tag(response).await);
+    }
+    Ok(response)
+}
+
+async fn call(s3s: &S3Service, ticket: &Ticket, request: Request) -> S3Result<Response> {
+    let answered = ticket.carry(s3s.call(request.map(s3s::Body::http_body_unsync))).await;
     // Only what cannot be answered at all ends here.
     let response = answered.map_err(|cause| {
         error::of(crate::domain::Error::internal(Box::<dyn std::error::Error + Send + Sync>::from(cause)))
     })?;
     Ok(response.map(Body::new))
+}
+
+/// A read whose range makes no sense is a read of everything (RFC 9110, §14.2), which `s3s` does not know: the same
+/// request without the range, and without its proof, which covers the range.
+fn without_bad_range(request: &Request) -> Option<Request> {
+    let range = request.headers().get(header::RANGE)?;
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || range.to_str().is_ok_and(|range| s3s::dto::Range::parse(range).is_ok()) {
+        return None;
+    }
+    const PROOF: [&str; 3] = ["AWSAccessKeyId", "Signature", "Expires"];
+    let pairs = request.uri().query().unwrap_or_default().split('&');
+    let is_proof = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        name.starts_with("X-Amz-") || PROOF.contains(&name)
+    };
+    let query: Vec<&str> = pairs.filter(|pair| !is_proof(pair)).collect();
+    let mut again = Request::new(Body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = format!("{}?{}", request.uri().path(), query.join("&")).parse().ok()?;
+    again.headers_mut().clone_from(request.headers());
+    again.headers_mut().remove(header::RANGE);
+    again.headers_mut().remove(header::AUTHORIZATION);
+    Some(again)
+}
+
+/// In this one answer S3 writes a tag without quotes.
+async fn with_bare_tag(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    let Ok(bytes) = http_body_util::Limited::new(body, CHECKED_BODY).collect().await else {
+        return render(S3Error::new(S3ErrorCode::InternalError));
+    };
+    let xml = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
+    let bare = between(&xml, "<ETag>", "</ETag>").map(|tag| (tag.to_owned(), tag.replace("&quot;", "").replace('"', "")));
+    let xml = match bare {
+        Some((tag, bare)) => xml.replacen(&format!("<ETag>{tag}</ETag>"), &format!("<ETag>{bare}</ETag>"), 1),
+        None => xml,
+    };
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(xml))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -127,8 +182,7 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
     let query: Vec<(String, String)> =
         url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
     let value = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-    let signed =
-        value("X-Amz-Signature").is_some() || value("X-Amz-Algorithm").is_some() || value("X-Amz-Credential").is_some();
+    let signed = value("X-Amz-Signature").is_some() || value("X-Amz-Algorithm").is_some() || value("X-Amz-Credential").is_some();
     let signed_v2 = value("Signature").is_some() && value("AWSAccessKeyId").is_some();
     let header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     if header.is_some() && (signed || signed_v2) {
@@ -139,6 +193,12 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
         ));
     }
     if let Some(header) = header {
+        if header.trim().is_empty() {
+            return Err(said(S3ErrorCode::AccessDenied, "The request is not signed"));
+        }
+        if header.split_once(' ').is_none_or(|(kind, rest)| kind == "AWS" && !rest.contains(':')) {
+            return Err(said(S3ErrorCode::InvalidArgument, "The Authorization header is not well formed"));
+        }
         if !header.starts_with(auth::sigv4::ALGORITHM) {
             return Err(said(
                 S3ErrorCode::InvalidRequest,
@@ -148,6 +208,10 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
         let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
         check_signed_headers(header, headers)?;
+        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
+        if !is_time(date) {
+            return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
+        }
     }
     if signed {
         let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
@@ -162,10 +226,7 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
     }
     if signed_v2 {
         if !settings.presigned_v2 {
-            return Err(said(
-                S3ErrorCode::InvalidRequest,
-                "Links with a signature of version 2 are switched off: sign with AWS4-HMAC-SHA256",
-            ));
+            return Err(said(S3ErrorCode::InvalidRequest, "Links with a signature of version 2 are switched off: sign with AWS4-HMAC-SHA256"));
         }
         let expires = value("Expires").and_then(|seconds| seconds.parse::<i64>().ok());
         if expires.is_none_or(|expires| expires > super::text::second(Timestamp::now()).saturating_add(LONGEST_LINK)) {
@@ -175,30 +236,27 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
     Ok(())
 }
 
+/// `YYYYMMDDTHHMMSSZ`
+fn is_time(text: &str) -> bool {
+    let digits = |range: std::ops::Range<usize>| text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    text.len() == 16 && digits(0..8) && text.get(8..9) == Some("T") && digits(9..15) && text.ends_with('Z')
+}
+
 fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {
     // What is no credential at all is told by whoever reads it.
     let Some(region) = credential.and_then(|credential| credential.rsplit('/').nth(2)) else { return Ok(()) };
     if region == settings.region {
         return Ok(());
     }
-    Err(said(
-        code,
-        format!(
-            "The authorization header is malformed; the region '{region}' is wrong; expecting '{}'",
-            settings.region
-        ),
-    ))
+    Err(said(code, format!("The authorization header is malformed; the region '{region}' is wrong; expecting '{}'", settings.region)))
 }
 
 /// A header that is said to be signed must be there, and the host must be among them.
 fn check_signed_headers(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
-    let names =
-        authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
+    let names = authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
     let missing = names.split(';').find(|name| !name.is_empty() && !headers.contains_key(*name));
     match missing {
-        Some(name) => {
-            Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there")))
-        }
+        Some(name) => Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there"))),
         None if !names.is_empty() && !names.split(';').any(|name| name == "host") => {
             Err(said(S3ErrorCode::AccessDenied, "The header `host` must be signed"))
         }
@@ -228,27 +286,13 @@ async fn with_checked_body(request: Request) -> S3Result<Request> {
 /// Whether the body is XML about a bucket, an object's tags, or a list of keys or parts.
 fn has_small_body(request: &Request) -> bool {
     const ABOUT: [&str; 13] = [
-        "acl",
-        "accelerate",
-        "cors",
-        "delete",
-        "encryption",
-        "lifecycle",
-        "logging",
-        "policy",
-        "replication",
-        "requestPayment",
-        "tagging",
-        "versioning",
-        "website",
+        "acl", "accelerate", "cors", "delete", "encryption", "lifecycle", "logging", "policy", "replication", "requestPayment",
+        "tagging", "versioning", "website",
     ];
-    let streamed =
-        request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
+    let streamed = request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
     let query = request.uri().query().unwrap_or_default();
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    !streamed
-        && matches!(*request.method(), Method::PUT | Method::POST)
-        && names.into_iter().any(|name| ABOUT.contains(&name))
+    !streamed && matches!(*request.method(), Method::PUT | Method::POST) && names.into_iter().any(|name| ABOUT.contains(&name))
 }
 
 fn compare(headers: &HeaderMap, bytes: &Bytes) -> S3Result<()> {
@@ -288,19 +332,10 @@ async fn finish(door: &S3Door, asked: &Asked, ticket: &Ticket, response: Respons
     let outcome = code.clone().unwrap_or_else(|| "OK".to_owned());
     if let Some(code) = code.as_deref().filter(|code| is_failed_proof(code)) {
         let entries = ticket.entries();
-        tracing::warn!(
-            peer = asked.peer.map(tracing::field::display),
-            path = asked.path,
-            code,
-            access_key = entries.access_key,
-            "a request was refused entry"
-        );
+        tracing::warn!(peer = asked.peer.map(tracing::field::display), path = asked.path, code, access_key = entries.access_key, "a request was refused entry");
         if let Some(wait) = asked.peer.and_then(|peer| door.failures.count(peer, Instant::now())) {
             let seconds = wait.as_secs().max(1);
-            let mut error = said(
-                S3ErrorCode::SlowDown,
-                format!("Too many failed attempts from this address; try again in {seconds} s"),
-            );
+            let mut error = said(S3ErrorCode::SlowDown, format!("Too many failed attempts from this address; try again in {seconds} s"));
             error.set_status_code(StatusCode::TOO_MANY_REQUESTS);
             response = complete_error(asked, ticket, &host_id, render(error)).await.0;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -330,18 +365,9 @@ fn is_failed_proof(code: &str) -> bool {
 }
 
 /// Puts the resource and the ids into an error, and tells its code.
-async fn complete_error(
-    asked: &Asked,
-    ticket: &Ticket,
-    host_id: &str,
-    response: Response,
-) -> (Response, Option<String>) {
+async fn complete_error(asked: &Asked, ticket: &Ticket, host_id: &str, response: Response) -> (Response, Option<String>) {
     let (mut head, body) = response.into_parts();
-    let bytes = http_body_util::Limited::new(body, ERROR_BODY)
-        .collect()
-        .await
-        .map(|bytes| bytes.to_bytes())
-        .unwrap_or_default();
+    let bytes = http_body_util::Limited::new(body, ERROR_BODY).collect().await.map(|bytes| bytes.to_bytes()).unwrap_or_default();
     let xml = String::from_utf8_lossy(&bytes).into_owned();
     let code = between(&xml, "<Code>", "</Code>").map(str::to_owned);
     let Some(at) = xml.rfind("</Error>") else { return (Response::from_parts(head, Body::from(bytes)), code) };

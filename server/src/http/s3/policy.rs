@@ -35,6 +35,9 @@ impl Policy {
         let bytes = data_encoding::BASE64.decode(base64.as_bytes()).map_err(|_| malformed("it is not base 64."))?;
         let json: Value = serde_json::from_slice(&bytes).map_err(|_| malformed("Invalid JSON."))?;
         let expires = json.get("expiration").and_then(Value::as_str).ok_or_else(|| malformed("no expiration."))?;
+        // A time of ISO 8601, as S3 wants it, and nothing that merely looks like one.
+        let is_iso = expires.contains('T') && expires.ends_with('Z');
+        let expires = if is_iso { expires } else { "" };
         let expires: jiff::Timestamp = expires.parse().map_err(|_| malformed("the expiration is no time."))?;
         let conditions = json.get("conditions").and_then(Value::as_array).ok_or_else(|| malformed("no conditions."))?;
         let conditions = conditions.iter().map(condition).collect::<S3Result<Vec<Vec<_>>>>()?;
@@ -54,8 +57,7 @@ impl Policy {
     /// # Errors
     /// `AccessDenied`, with what does not fit.
     pub(super) fn check(&self, now: i64, fields: &[(String, String)]) -> S3Result<()> {
-        let denied =
-            |sentence: String| Err(said(S3ErrorCode::AccessDenied, format!("Invalid according to Policy: {sentence}")));
+        let denied = |sentence: String| Err(said(S3ErrorCode::AccessDenied, format!("Invalid according to Policy: {sentence}")));
         if now >= self.expires {
             return denied("Policy expired.".to_owned());
         }
@@ -85,7 +87,7 @@ impl Policy {
 
 /// Fields that no condition needs to name.
 fn is_free(name: &str) -> bool {
-    matches!(name, "x-amz-signature" | "policy" | "file" | "bucket") || name.starts_with("x-ignore-")
+    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file") || name.starts_with("x-ignore-")
 }
 
 fn value_of<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
@@ -150,10 +152,7 @@ mod tests {
 
     #[test]
     fn only_what_was_signed_passes() {
-        let policy = policy(
-            r#"[{"bucket":"b"},["starts-with","$key","in/"],["eq","$acl","private"],["content-length-range",1,10]]"#,
-        )
-        .unwrap();
+        let policy = policy(r#"[{"bucket":"b"},["starts-with","$key","in/"],["eq","$acl","private"],["content-length-range",1,10]]"#).unwrap();
         let good = [("bucket", "b"), ("key", "in/x"), ("acl", "private"), ("policy", "…"), ("x-ignore-me", "1")];
         assert!(policy.check(0, &fields(&good)).is_ok());
         assert_eq!(policy.length(), Some(1..=10));
@@ -169,14 +168,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_makes_no_sense_is_refused() {
-        for bad in [
-            "{}",
-            "[1]",
-            r#"[["eq","key","x"]]"#,
-            r#"[["like","$key","x"]]"#,
-            r#"[["content-length-range","a",2]]"#,
-            "[[]]",
-        ] {
+        for bad in ["{}", "[1]", r#"[["eq","key","x"]]"#, r#"[["like","$key","x"]]"#, r#"[["content-length-range","a",2]]"#, "[[]]"] {
             assert!(policy(bad).is_err(), "{bad}");
         }
         assert!(Policy::read("not base 64!").is_err());
