@@ -13,6 +13,7 @@ mod stats;
 mod token;
 
 pub(crate) use answer::{ApiError, Refusal, complete, refusal};
+pub(crate) use link::MARK;
 
 use super::Door;
 use axum::routing;
