@@ -1,4 +1,5 @@
-//! The wire types of Holdall's `/v1` API: everything a client sends and receives as JSON.
+//! The wire types of Holdall's `/v1` API, and in [`manage`] those of its management API: everything a client sends and
+//! receives as JSON.
 //!
 //! # What a client may rely on
 //!
@@ -18,6 +19,7 @@
 pub mod answer;
 pub mod audit;
 pub mod bucket;
+pub mod manage;
 pub mod multipart;
 pub mod object;
 pub mod package;

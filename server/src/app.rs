@@ -59,9 +59,11 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     // it goes on doing so.
     let hangup = tls.as_ref().map(|_| unix::signal(unix::SignalKind::hangup())).transpose()?;
 
-    let settings = door_settings(&config, admin.token.expose().to_owned());
     let (listener, bound) = bind(config.listen, "--listen").await?;
     let (s3_listener, s3_bound) = bind(config.s3_listen, "--s3-listen").await?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (url, s3_url) = (format!("{scheme}://{bound}"), format!("{scheme}://{s3_bound}"));
+    let settings = door_settings(&config, admin.token.expose().to_owned(), &s3_url);
     let router = http::router(services.clone(), settings.clone(), metrics, bound);
 
     let stop = CancellationToken::new();
@@ -70,8 +72,6 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let grace = config.shutdown.grace;
     let door = http::serve(listener, tls.clone(), router, &settings, stop.clone(), grace);
     let s3_door = http::serve(s3_listener, tls.clone(), s3_router, &settings, stop.clone(), grace);
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let (url, s3_url) = (format!("{scheme}://{bound}"), format!("{scheme}://{s3_bound}"));
     announce(&url, &s3_url, &admin.path)?;
     tracing::info!(%bound, %s3_bound, ready_ms = started.elapsed().as_millis(), "listening on {url}, S3 on {s3_url}");
 
@@ -188,7 +188,7 @@ pub(crate) fn lock_data(config: &Config) -> Result<File, Failure> {
     }
 }
 
-fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
+fn door_settings(config: &Config, admin_token: String, s3_url: &str) -> DoorSettings {
     DoorSettings {
         admin_token,
         loopback_open: config.auth.loopback == Loopback::Open,
@@ -197,6 +197,8 @@ fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
         header_timeout: config.limits.header_timeout,
         body_timeout: config.limits.body_timeout,
         behind_proxy: config.behind_proxy,
+        s3_url: config.s3.public_url.as_deref().unwrap_or(s3_url).trim_end_matches('/').to_owned(),
+        s3_region: config.s3.region.clone(),
         only_empty_buckets_deleted: config.v1.bucket_delete == BucketDelete::RefuseNonEmpty,
     }
 }

@@ -4,9 +4,9 @@ use crate::{
     app,
     config::{Config, ConfigError, Flags},
     credentials,
-    domain::time::Timestamp,
+    domain::{access::Role, time::Timestamp},
     http,
-    metadata::{Metadata, Role},
+    metadata::Metadata,
     rotation,
     seal::{MASTER_KEY_VARIABLE, NEW_MASTER_KEY_VARIABLE},
     telemetry,
@@ -43,8 +43,11 @@ enum Command {
     Serve,
     /// Bring the database up to date and exit
     Migrate,
-    /// Print the OpenAPI document of the JSON API
+    /// Print the OpenAPI document of an API
     Openapi {
+        /// Of which one
+        #[arg(long, value_name = "API", default_value = "v1")]
+        api: Api,
         /// Write it to this file instead of standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -100,6 +103,15 @@ enum CredentialCommand {
         #[arg(long, value_name = "ROLE")]
         role: TokenRole,
     },
+}
+
+/// An API that is described by a document.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Api {
+    /// Buckets, packages and objects
+    V1,
+    /// Running the server
+    Management,
 }
 
 /// What a token may do.
@@ -173,8 +185,8 @@ impl Cli {
     /// Does what was asked, to its end.
     pub(crate) fn run(self) -> Result<(), Failure> {
         // The document does not depend on settings: it must come out even where they are wrong.
-        if let Command::Openapi { out } = &self.command {
-            return print_document(out.as_deref());
+        if let Command::Openapi { api, out } = &self.command {
+            return print_document(*api, out.as_deref());
         }
 
         let config = Config::load(&self.flags)?;
@@ -197,8 +209,11 @@ fn wait_for<E: Into<Failure>>(work: impl Future<Output = Result<(), E>>) -> Resu
     runtime.block_on(work).map_err(Into::into)
 }
 
-fn print_document(out: Option<&Path>) -> Result<(), Failure> {
-    let document = http::v1::openapi_json(&http::v1::openapi());
+fn print_document(api: Api, out: Option<&Path>) -> Result<(), Failure> {
+    let document = http::v1::openapi_json(&match api {
+        Api::V1 => http::v1::openapi(),
+        Api::Management => http::manage::openapi(),
+    });
     match out {
         Some(path) => {
             std::fs::write(path, document).map_err(|cause| format!("cannot write {}: {cause}", path.display()))?

@@ -6,8 +6,15 @@
 
 use crate::{
     config::{Config, Secret},
-    domain::{self, caller::FIRST_CREDENTIAL, hash::Digest, id::TokenId, time::Timestamp},
-    metadata::{Credential, Metadata, Role},
+    domain::{
+        self,
+        access::{self, Credential, Role},
+        caller::FIRST_CREDENTIAL,
+        hash::Digest,
+        id::TokenId,
+        time::Timestamp,
+    },
+    metadata::Metadata,
     private_file, rotation,
     seal::{Seal, SealError},
 };
@@ -194,25 +201,25 @@ fn refused(path: &Path, source: io::Error) -> CredentialsError {
 }
 
 fn check_name(name: &str) -> Result<()> {
-    let is_valid = (1..=255).contains(&name.len()) && !name.chars().any(char::is_control);
-    if is_valid { Ok(()) } else { Err(CredentialsError::Name) }
+    access::check_name("name", name).map_err(|_| CredentialsError::Name)
 }
 
 /// 256 random bits, in letters that need no quoting in a header, a URL or a shell.
-fn new_token() -> Secret {
+pub(crate) fn new_token() -> Secret {
     Secret::new(BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>()))
 }
 
 impl KeyPair {
-    fn generate() -> Self {
-        // The shape that S3 clients know: an access key of 20 capitals and digits, a secret of 40 letters.
+    /// The shape that S3 clients know: an access key of 20 capitals and digits, a secret of 40 letters.
+    pub(crate) fn generate() -> Self {
         let access_key = format!("HA{}", &BASE32_NOPAD.encode(&rand::random::<[u8; 12]>())[..18]);
         let secret_key = Secret::new(BASE64URL_NOPAD.encode(&rand::random::<[u8; 30]>()));
         Self { access_key, secret_key }
     }
 
-    fn seal(&self, seal: &Seal) -> Result<Vec<u8>> {
-        Ok(seal.seal(&self.secret_key, &format!("credential {}", self.access_key))?)
+    /// What a row keeps of the secret.
+    pub(crate) fn seal(&self, seal: &Seal) -> Result<Vec<u8>, SealError> {
+        seal.seal(&self.secret_key, &format!("credential {}", self.access_key))
     }
 }
 

@@ -34,6 +34,17 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may look at the whole server, or change what belongs to anybody: only tokens may, and who needs
+    /// none.
+    pub(crate) fn may_manage(self, right: Right) -> Result<()> {
+        match self {
+            Self::Admin | Self::Reader => self.may(right),
+            Self::Owner(_) => Err(Error::Forbidden(
+                "the management API is for tokens: a credential sees its own things only".to_owned(),
+            )),
+        }
+    }
+
     /// Whether the caller runs this server: only then may it say where bytes lie, and reach files of spaces. The first
     /// credential is the operator's own.
     pub(crate) fn may_operate(self) -> Result<()> {

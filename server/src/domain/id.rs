@@ -33,4 +33,6 @@ id! {
     TokenId,
     /// A presigned link that the server made.
     PresignedId,
+    /// A presigned link to S3.
+    S3LinkId,
 }

@@ -1,5 +1,6 @@
 //! The vocabulary and the rules, pure: no database, no cloud, no protocol, no clock but the one passed in.
 
+pub(crate) mod access;
 pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod bucket;
@@ -7,6 +8,7 @@ pub(crate) mod caller;
 pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod id;
+pub(crate) mod managed;
 pub(crate) mod name;
 pub(crate) mod object;
 pub(crate) mod package;

@@ -33,6 +33,29 @@ impl BucketName {
         checked_name(field, raw).map(Self)
     }
 
+    /// A name by S3's own rules, which every client of S3 can use, in a path and in a host.
+    pub(crate) fn for_s3(field: &'static str, raw: impl Into<String>) -> Result<Self> {
+        let raw = raw.into();
+        let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = raw.as_bytes();
+        let reason = if !(3..=63).contains(&bytes.len()) {
+            "must be 3 to 63 characters long"
+        } else if !bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.')) {
+            "may hold only a-z, 0-9, `-` and `.`"
+        } else if !is_end(bytes.first()) || !is_end(bytes.last()) {
+            "must begin and end with a letter or a digit"
+        } else if raw.contains("..") {
+            "must not hold `..`"
+        } else if raw.parse::<std::net::Ipv4Addr>().is_ok() {
+            "must not look like an IP address"
+        } else if raw.starts_with("xn--") || raw.ends_with("-s3alias") {
+            "must not begin with `xn--` nor end with `-s3alias`, which S3 keeps for itself"
+        } else {
+            return Self::new(field, raw);
+        };
+        Err(Error::invalid(field, reason))
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -147,6 +170,30 @@ displayed!(BucketName, PackageName, ObjectPath);
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_bucket_of_s3_has_a_name_that_a_host_may_have() {
+        for good in ["abc", "a-b.c", "0-9", &"x".repeat(63), "1.2.3.4.5"] {
+            assert!(BucketName::for_s3("name", good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "ab",
+            &"x".repeat(64),
+            "Abc",
+            "a_b",
+            "-ab",
+            "ab.",
+            "a..b",
+            "192.168.5.4",
+            "xn--a",
+            "a-s3alias",
+            "a/b",
+            "äbc",
+        ] {
+            assert!(BucketName::for_s3("name", bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn names_are_refused_by_field_and_reason() {

@@ -1,5 +1,6 @@
 //! What a request was about, for the audit log: gathered where it is read, told by the entry when it ends.
 
+use super::manage::Refusal;
 use crate::domain::object::Removed;
 use axum::{
     extract::FromRequestParts,
@@ -15,25 +16,35 @@ use std::{
 
 /// The fields of requests that are told: ids, names and places. What is not in this list may be a secret.
 const TOLD: &[&str] = &[
+    "access_key",
     "affinity",
+    "bucket_name",
     "bucketid",
     "bucketname",
     "credentialid",
     "destpathes",
     "destuserspaceids",
     "expires",
+    "expires_in",
     "index",
     "indexes",
+    "is_active",
+    "keys",
+    "method",
     "name",
     "newpackageid",
     "newpath",
+    "object_key",
     "objectid",
     "objectids",
     "operation",
+    "owner_id",
     "packageid",
     "packagename",
     "path",
     "presignedid",
+    "region",
+    "role",
     "rootpath",
     "runid",
     "spaceaffinity",
@@ -41,6 +52,7 @@ const TOLD: &[&str] = &[
     "srcuserspaceid",
     "taskid",
     "tokenid",
+    "user_name",
     "userspaceid",
 ];
 /// Fields that hold lists of objects, of which the same fields are told.
@@ -144,7 +156,10 @@ impl Outcome {
         match response.extensions().get::<Self>() {
             Some(Self(code)) => format!("{code:?}"),
             None if response.status().is_success() => "OK".to_owned(),
-            None => response.status().as_str().to_owned(),
+            None => match response.extensions().get::<Refusal>() {
+                Some(refusal) => refusal.code.to_owned(),
+                None => response.status().as_str().to_owned(),
+            },
         }
     }
 }

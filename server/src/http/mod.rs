@@ -1,17 +1,18 @@
 //! The doors: each parses, calls a use case, and renders.
 //!
-//! The JSON listener serves `/v1`, its documentation and the questions of those who run the server; the S3 listener
+//! The JSON listener serves `/v1`, the management API, their documentation and the questions of those who run the server; the S3 listener
 //! serves [`s3`]. The stack of the former, from the outside in:
 //!
 //! 1. [`listener`]: connections, heads of requests, and their bounds;
 //! 2. [`middleware::around`]: the id of a request, its line in the log, its counters, the guard of its body, its panics;
-//! 3. the routes; for a call of `/v1`, first of all [`auth::enter`] makes a caller of the request, and tells the audit
+//! 3. the routes; for a call of an API, first of all [`auth::enter`] makes a caller of the request, and tells the audit
 //!    log of it;
 //! 4. the handler, which cannot reach a service without that caller.
 
 pub(crate) mod audit;
 pub(crate) mod auth;
 mod listener;
+pub(crate) mod manage;
 mod middleware;
 mod ops;
 pub(crate) mod s3;
@@ -20,14 +21,22 @@ pub(crate) mod v1;
 
 pub(crate) use tls::{Secure, Tls};
 
-use crate::service::Services;
-use axum::{Router, http::header, middleware::from_fn_with_state, routing::get};
+use crate::{domain::Error, service::Services};
+use axum::{
+    Router,
+    http::{Method, StatusCode, Uri, header},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use bytes::Bytes;
+use coordinator_types::answer::Code;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa::openapi::OpenApi;
+use utoipa_swagger_ui::{Config, SwaggerUi, Url};
 
 /// What the configuration says about the doors.
 #[derive(Clone)]
@@ -48,6 +57,10 @@ pub(crate) struct DoorSettings {
     pub(crate) only_empty_buckets_deleted: bool,
     /// Whether `X-Forwarded-Proto` comes from a proxy that ends TLS.
     pub(crate) behind_proxy: bool,
+    /// Where clients reach the S3 door, without a slash at its end, and the region that it takes signatures for: links to
+    /// it are made here.
+    pub(crate) s3_url: String,
+    pub(crate) s3_region: String,
 }
 
 /// What a handler can reach.
@@ -82,14 +95,18 @@ pub(crate) fn router(
     let entry = auth::Entry::new(&settings.admin_token, settings.loopback_open, bound);
     let body_timeout = settings.body_timeout;
     let (calls, document) = v1::routes().split_for_parts();
+    let (managing, management) = manage::routes().split_for_parts();
     let door = Door(Arc::new(Within { services, settings, entry, metrics }));
     Router::new()
-        .merge(calls.route_layer(from_fn_with_state(door.clone(), auth::enter)))
+        .merge(calls.merge(managing).route_layer(from_fn_with_state(door.clone(), auth::enter)))
         .merge(ops::routes())
-        .merge(documentation(&document))
+        .merge(documentation([
+            ("Holdall", "/openapi.json", document),
+            ("Management", "/openapi-management.json", management),
+        ]))
         // After the routes, because it reaches only those that are there.
-        .method_not_allowed_fallback(v1::wrong_method)
-        .fallback(v1::unknown_route)
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_route)
         // Last, so that it surrounds the two above as well.
         .layer(from_fn_with_state(body_timeout, middleware::around))
         .with_state(door)
@@ -108,12 +125,38 @@ pub(crate) async fn serve(
     listener::serve(listener, tls, router, settings.header_timeout, stop, grace).await;
 }
 
-/// The document at `/openapi.json` and the page at `/docs` that shows it, both from this binary.
-fn documentation(document: &utoipa::openapi::OpenApi) -> Router<Door> {
-    let json = Bytes::from(v1::openapi_json(document));
+/// An error in the words of the door that the path belongs to.
+fn failure(path: &str, error: Error) -> Response {
+    if manage::serves(path) {
+        manage::ApiError::from(error).into_response()
+    } else {
+        v1::ApiError(error).into_response()
+    }
+}
+
+/// The answer to a path that no route has.
+async fn unknown_route(uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(200).collect();
+    failure(&path, Error::not_found("the path", format!("`{path}`")))
+}
+
+/// The answer to a path that is there, but not for this method; the framework adds `Allow`.
+async fn wrong_method(method: Method, uri: Uri) -> Response {
+    let sentence = format!("`{}` does not answer {method}; the header Allow says what it answers", uri.path());
+    if manage::serves(uri.path()) {
+        return manage::refusal(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", sentence);
+    }
+    v1::failure(StatusCode::METHOD_NOT_ALLOWED, Code::BadArgument, sentence)
+}
+
+/// The documents and the page at `/docs` that shows them, all from this binary.
+fn documentation(documents: [(&'static str, &'static str, OpenApi); 2]) -> Router<Door> {
+    let addresses = documents.each_ref().map(|(name, address, _)| Url::new(name, address));
     let page = SwaggerUi::new("/docs")
         // The page would otherwise send the address of the document to a validator on the internet.
-        .config(Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true));
-    Router::from(page)
-        .route("/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], json.clone())))
+        .config(Config::new(addresses).validator_url("none").try_it_out_enabled(true));
+    documents.into_iter().fold(Router::from(page), |router, (_, address, document)| {
+        let json = Bytes::from(v1::openapi_json(&document));
+        router.route(address, get(async move || ([(header::CONTENT_TYPE, "application/json")], json.clone())))
+    })
 }

@@ -1,56 +1,13 @@
 //! Rows of `credential` and `api_token`: who may enter.
 
-use super::Rows;
+use super::{Rows, object::violation};
 use crate::domain::{
     Error, Result,
-    caller::Caller,
+    access::{Credential, Role, Token},
     id::{CredentialId, TokenId},
     time::Timestamp,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
-
-/// An S3 credential as it is listed: without its secret.
-#[derive(Debug, Clone)]
-pub(crate) struct Credential {
-    pub(crate) id: CredentialId,
-    pub(crate) user_name: String,
-    pub(crate) access_key: String,
-    pub(crate) is_active: bool,
-    pub(crate) created_at: Timestamp,
-}
-
-/// What an API token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Admin,
-    ReadOnly,
-}
-
-impl Role {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::ReadOnly => "read_only",
-        }
-    }
-
-    pub(crate) fn caller(self) -> Caller {
-        match self {
-            Self::Admin => Caller::Admin,
-            Self::ReadOnly => Caller::Reader,
-        }
-    }
-}
-
-/// An API token, without what would let anybody in.
-#[derive(Debug, Clone)]
-pub(crate) struct Token {
-    pub(crate) id: TokenId,
-    pub(crate) name: String,
-    pub(crate) role: Role,
-    pub(crate) created_at: Timestamp,
-    pub(crate) last_used_at: Option<Timestamp>,
-}
+use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr};
 
 /// A credential as a signature is checked with it.
 #[derive(Debug, Clone, FromQueryResult)]
@@ -103,11 +60,8 @@ struct TokenRow {
 
 impl TokenRow {
     fn into_token(self) -> Result<Token> {
-        let role = match self.role.as_str() {
-            "admin" => Role::Admin,
-            "read_only" => Role::ReadOnly,
-            other => return Err(Error::internal(format!("unknown role `{other}` in the database"))),
-        };
+        let role = Role::named(&self.role)
+            .ok_or_else(|| Error::internal(format!("unknown role `{}` in the database", self.role)))?;
         Ok(Token {
             id: TokenId(self.id),
             name: self.name,
@@ -118,6 +72,7 @@ impl TokenRow {
     }
 }
 
+const CREDENTIAL: &str = "SELECT id, user_name, access_key, is_active, created_at FROM credential";
 const TOKEN: &str = "SELECT id, name, role, created_at, last_used_at FROM api_token";
 
 #[derive(FromQueryResult)]
@@ -150,15 +105,77 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// All credentials, in order of id.
     pub(crate) async fn credentials(&self) -> Result<Vec<Credential>> {
-        let sql = "SELECT id, user_name, access_key, is_active, created_at FROM credential ORDER BY id";
-        Ok(self.all::<CredentialRow>(sql, []).await?.into_iter().map(Credential::from).collect())
+        self.credentials_after(CredentialId(0), u64::MAX).await
+    }
+
+    /// Up to `limit` credentials behind `after`, in order of id.
+    pub(crate) async fn credentials_after(&self, after: CredentialId, limit: u64) -> Result<Vec<Credential>> {
+        let sql = format!("{CREDENTIAL} WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = self.all::<CredentialRow>(sql, [after.0.into(), super::signed(limit).into()]).await?;
+        Ok(rows.into_iter().map(Credential::from).collect())
+    }
+
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) async fn credential(&self, id: CredentialId) -> Result<Credential> {
+        let row = self.one::<CredentialRow>(format!("{CREDENTIAL} WHERE id = $1"), [id.0.into()]).await?;
+        row.map(Credential::from).ok_or_else(|| Error::not_found("credential", id))
+    }
+
+    /// Changes of a credential what is named.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) async fn change_credential(
+        &self,
+        id: CredentialId,
+        user_name: Option<&str>,
+        is_active: Option<bool>,
+    ) -> Result<()> {
+        let sql = "UPDATE credential SET user_name = COALESCE($2, user_name), is_active = COALESCE($3, is_active)
+                   WHERE id = $1";
+        match self.execute(sql, [id.0.into(), user_name.into(), is_active.map(i64::from).into()]).await? {
+            0 => Err(Error::not_found("credential", id)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a credential, and the links that it signed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] when it owns buckets.
+    pub(crate) async fn delete_credential(&self, id: CredentialId) -> Result<()> {
+        self.credential(id).await?;
+        let owned = self.bucket_count(id).await?;
+        if owned > 0 {
+            return Err(owns_buckets(id));
+        }
+        for sql in
+            ["DELETE FROM presigned_url WHERE credential_id = $1", "DELETE FROM s3_link WHERE credential_id = $1"]
+        {
+            self.execute(sql, [id.0.into()]).await?;
+        }
+        let deleted = self.execute("DELETE FROM credential WHERE id = $1", [id.0.into()]).await;
+        // A bucket that another server made for it at this moment.
+        deleted.map(|_| ()).map_err(|error| match violation(&error) {
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => owns_buckets(id),
+            _ => error,
+        })
+    }
+
+    /// How many buckets a credential owns.
+    pub(crate) async fn bucket_count(&self, owner: CredentialId) -> Result<u64> {
+        let row = self.one::<Count>("SELECT COUNT(*) AS n FROM bucket WHERE owner_id = $1", [owner.0.into()]).await?;
+        super::unsigned(row.map_or(0, |row| row.n))
     }
 
     /// Keeps a token by its hash alone.
-    pub(crate) async fn insert_token(&self, name: &str, hash: &[u8; 32], role: Role, now: Timestamp) -> Result<()> {
-        let sql = "INSERT INTO api_token (name, hash, role, created_at) VALUES ($1, $2, $3, $4)";
+    pub(crate) async fn insert_token(&self, name: &str, hash: &[u8; 32], role: Role, now: Timestamp) -> Result<Token> {
+        let sql = "INSERT INTO api_token (name, hash, role, created_at) VALUES ($1, $2, $3, $4)
+                   RETURNING id, name, role, created_at, last_used_at";
         let values = [name.into(), hash.to_vec().into(), role.as_str().into(), now.0.into()];
-        self.execute(sql, values).await.map(|_| ())
+        let row = self.one::<TokenRow>(sql, values).await?;
+        row.ok_or_else(|| Error::internal("an insert was not answered"))?.into_token()
     }
 
     /// The token of this hash, if there is one.
@@ -170,6 +187,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// All tokens, in order of id.
     pub(crate) async fn tokens(&self) -> Result<Vec<Token>> {
         self.all::<TokenRow>(format!("{TOKEN} ORDER BY id"), []).await?.into_iter().map(TokenRow::into_token).collect()
+    }
+
+    /// Up to `limit` tokens behind `after`, in order of id.
+    pub(crate) async fn tokens_after(&self, after: TokenId, limit: u64) -> Result<Vec<Token>> {
+        let sql = format!("{TOKEN} WHERE id > $1 ORDER BY id LIMIT $2");
+        let rows = self.all::<TokenRow>(sql, [after.0.into(), super::signed(limit).into()]).await?;
+        rows.into_iter().map(TokenRow::into_token).collect()
     }
 
     /// Removes a token; tells whether there was one.
@@ -235,4 +259,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             rows => Err(Error::internal(format!("a secret was resealed in {rows} rows"))),
         }
     }
+}
+
+fn owns_buckets(id: CredentialId) -> Error {
+    Error::Conflict(format!("credential {id} owns buckets; delete them first, or switch the credential off"))
 }

@@ -1,6 +1,6 @@
 //! Rows of `bucket`. Every finder starts inside an owner.
 
-use super::Rows;
+use super::{Rows, object::violation};
 use crate::domain::{
     Error, Result,
     bucket::Bucket,
@@ -10,10 +10,10 @@ use crate::domain::{
     time::Timestamp,
     version::Versioning,
 };
-use sea_orm::{ConnectionTrait, FromQueryResult};
+use sea_orm::{ConnectionTrait, FromQueryResult, SqlErr};
 
 #[derive(FromQueryResult)]
-struct Row {
+pub(super) struct Row {
     id: i64,
     name: String,
     owner_id: i64,
@@ -23,7 +23,7 @@ struct Row {
 }
 
 impl Row {
-    fn into_bucket(self) -> Result<Bucket> {
+    pub(super) fn into_bucket(self) -> Result<Bucket> {
         Ok(Bucket {
             id: BucketId(self.id),
             name: BucketName::new("bucket name", self.name)?,
@@ -39,7 +39,7 @@ const COLUMNS: &str = "id, name, owner_id, region, created_at, versioning";
 
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
-    /// [`Error::Exists`] when the name is taken, by whomever.
+    /// [`Error::Exists`] when the name is taken, by whomever; [`Error::NotFound`] when there is no such owner.
     pub(crate) async fn insert_bucket(
         &self,
         name: &BucketName,
@@ -51,7 +51,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             "INSERT INTO bucket (name, owner_id, region, created_at) VALUES ($1, $2, $3, $4)
              ON CONFLICT (name) DO NOTHING RETURNING {COLUMNS}"
         );
-        let row = self.one::<Row>(sql, [name.as_str().into(), owner.0.into(), region.into(), now.0.into()]).await?;
+        let values = [name.as_str().into(), owner.0.into(), region.into(), now.0.into()];
+        let row = self.one::<Row>(sql, values).await.map_err(|error| match violation(&error) {
+            Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::not_found("credential", owner),
+            _ => error,
+        })?;
         row.ok_or_else(|| Error::Exists { what: "bucket", which: format!("`{name}`") })?.into_bucket()
     }
 

@@ -17,20 +17,23 @@ mod insert;
 mod key;
 mod key_upload;
 mod list;
+mod managed;
 mod object;
 mod open_queue;
 mod package;
 mod presigned;
 mod put_queue;
 mod reserve;
+mod s3_link;
 mod space;
 #[cfg(test)]
 mod suite;
 mod upload;
+mod usage;
 mod version;
 mod writer;
 
-pub(crate) use access::{Credential, Role, SealedCredential, SealedSecret};
+pub(crate) use access::{SealedCredential, SealedSecret};
 pub(crate) use chunk::DeadChunk;
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;

@@ -238,16 +238,20 @@ impl Services {
         let mut removed = 0;
         loop {
             // Step by step: a long removal in one piece would hold up every write behind it.
-            let (gone_links, gone_events) = self
+            let (gone_links, gone_s3_links, gone_events) = self
                 .metadata
                 .write(move |rows| {
                     Box::pin(async move {
-                        Ok((rows.delete_links(links, TRIMMED).await?, rows.delete_events(events, TRIMMED).await?))
+                        Ok((
+                            rows.delete_links(links, TRIMMED).await?,
+                            rows.delete_s3_links(links, TRIMMED).await?,
+                            rows.delete_events(events, TRIMMED).await?,
+                        ))
                     })
                 })
                 .await?;
             removed += gone_events;
-            if gone_links < TRIMMED && gone_events < TRIMMED {
+            if gone_links < TRIMMED && gone_s3_links < TRIMMED && gone_events < TRIMMED {
                 return Ok(removed);
             }
         }

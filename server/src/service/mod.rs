@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod journal;
 mod key;
+mod manage;
 mod object;
 mod package;
 mod presigned;
@@ -26,6 +27,11 @@ pub(crate) use key::{
     open::{KeyLookup, KeyObject},
     put::PutKey,
     upload::{ChosenPart, CompleteKey, NewKeyUpload, PutPart, UploadPage, default_kind},
+};
+pub(crate) use manage::{
+    access::{ChangeCredential, MadeCredential, MadeToken, NewCredential},
+    bucket::{CountedBucket, NewBucket},
+    object::{ListManaged, ObjectDetail, Place},
 };
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},
@@ -73,6 +79,8 @@ pub(crate) struct Services {
     packages: Arc<Cache<PackageId, Package>>,
     /// The packages of keys that were put lately.
     homes: Arc<Cache<(String, String), key::Home>>,
+    /// What the management has counted and looked up lately.
+    remembered: Arc<manage::Remembered>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -108,6 +116,7 @@ impl Services {
             journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
             homes: Arc::new(Cache::new(PACKAGES)),
+            remembered: Arc::default(),
         }
     }
 }

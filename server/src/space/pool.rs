@@ -1,10 +1,11 @@
 //! The spaces of this server: each opened once.
 
-use super::{files::Files, health::Seen, kind, room::Room, shard::ShardStore};
+use super::{files::Files, health::Seen, kind, path, room::Room, shard::ShardStore};
 use crate::domain::{
     Error, Result,
     id::SpaceId,
     placement::{Candidate, Standing},
+    shard::ShardKey,
     space::UserSpace,
 };
 use std::{
@@ -105,6 +106,11 @@ impl Space {
             *swept = Some(Instant::now());
         }
         is_due
+    }
+
+    /// Where a shard lies, from the root of the space on.
+    pub(crate) fn place_of(&self, key: ShardKey) -> String {
+        format!("{}{}", path::folder(&self.settings.working_dir), path::shard(key))
     }
 
     fn has_room(&self, bytes: u64) -> bool {

@@ -18,6 +18,7 @@ pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, signature_hash, 
 use super::{
     Door,
     audit::{Note, Outcome},
+    manage,
     middleware::request_id::RequestId,
     v1,
 };
@@ -75,7 +76,7 @@ pub(crate) async fn enter(State(door): State<Door>, request: Request, next: Next
     let (identity, mut request) = match prove(request, &door).await {
         Ok(proven) => proven,
         Err(refusal @ Error::Unauthorized(_)) => return refuse(&door, &asked, refusal),
-        Err(other) => return v1::ApiError(other).into_response(),
+        Err(other) => return super::failure(&asked.path, other),
     };
     request.extensions_mut().insert(identity.caller());
     if !asked.changes {
@@ -116,7 +117,7 @@ impl Asked {
         let path = request.uri().path().to_owned();
         let extensions = request.extensions();
         Self {
-            operation: extensions.get::<MatchedPath>().map_or_else(|| path.clone(), |route| route.as_str().to_owned()),
+            operation: operation(request, &path),
             path,
             peer: address(request, behind_proxy),
             request_id: extensions.get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
@@ -136,6 +137,12 @@ impl Asked {
             times: 1,
         }
     }
+}
+
+/// The route of a request; with its method where that says what it does.
+fn operation(request: &Request, path: &str) -> String {
+    let route = request.extensions().get::<MatchedPath>().map_or(path, MatchedPath::as_str);
+    if manage::serves(path) { format!("{} {route}", request.method()) } else { route.to_owned() }
 }
 
 /// The address at the other end of the connection, or, behind a proxy, the one that the proxy saw: it stands last in
@@ -205,8 +212,8 @@ fn refuse(door: &Door, asked: &Asked, refusal: Error) -> Response {
     let target = serde_json::json!({ "reason": refusal.to_string() }).to_string();
     door.services.note_refused(asked.peer, asked.event("nobody".to_owned(), target, "Unauthorized".to_owned()));
     match asked.peer.and_then(|peer| door.entry.failures.count(peer, Instant::now())) {
-        None => v1::ApiError(refusal).into_response(),
-        Some(wait) => too_many(wait),
+        None => super::failure(&asked.path, refusal),
+        Some(wait) => too_many(&asked.path, wait),
     }
 }
 
@@ -214,10 +221,14 @@ fn digest(token: &str) -> [u8; 32] {
     *blake3::hash(token.as_bytes()).as_bytes()
 }
 
-fn too_many(wait: Duration) -> Response {
+fn too_many(path: &str, wait: Duration) -> Response {
     let seconds = wait.as_secs().max(1);
     let sentence = format!("too many failed attempts from this address; try again in {seconds} s");
-    let mut response = v1::failure(StatusCode::TOO_MANY_REQUESTS, Code::Unauthorized, sentence);
+    let mut response = if manage::serves(path) {
+        manage::refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", sentence)
+    } else {
+        v1::failure(StatusCode::TOO_MANY_REQUESTS, Code::Unauthorized, sentence)
+    };
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }

@@ -9,6 +9,7 @@ pub(crate) mod metrics;
 pub(crate) mod panic;
 pub(crate) mod request_id;
 
+use super::manage;
 use axum::{
     extract::{MatchedPath, Request, State},
     http::{HeaderValue, header},
@@ -26,6 +27,7 @@ pub(crate) struct Operation(pub(crate) &'static str);
 /// byte of the answer has left.
 pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let path = request.uri().path().to_owned();
     // First, so that everything below can be found under it.
     let id = request_id::of(request.headers());
     request.extensions_mut().insert(request_id::RequestId(id.clone()));
@@ -49,8 +51,9 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
     let answered = panic::caught(next.run(request)).instrument(span.clone()).await;
     let mut response = match answered {
         Ok(response) => response,
-        Err(what) => span.in_scope(|| panic::answer(&what)),
+        Err(what) => span.in_scope(|| panic::answer(&what, &path)),
     };
+    response = manage::complete(response, &id);
     response.headers_mut().insert(request_id::HEADER, id);
     if waits_for_leave && !response.status().is_success() {
         // Whether the client sends its body all the same is not known, so nothing more can be understood on this line.

@@ -1,6 +1,6 @@
 //! A panic in a request is answered with 500 and logged once, under the id of the request; the server goes on.
 
-use crate::http::v1;
+use crate::http::{manage, v1};
 use axum::{http::StatusCode, response::Response};
 use std::{
     any::Any,
@@ -55,9 +55,12 @@ pub(super) fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Logs the panic and makes the answer to it.
-pub(super) fn answer(what: &str) -> Response {
+pub(super) fn answer(what: &str, path: &str) -> Response {
     tracing::error!(panic = what, "a request panicked");
     let sentence = "internal error; the log of the server tells more under the id of this request";
+    if manage::serves(path) {
+        return manage::refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", sentence.to_owned());
+    }
     v1::failure(
         StatusCode::INTERNAL_SERVER_ERROR,
         coordinator_types::answer::Code::OperationFailed,

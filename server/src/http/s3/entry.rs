@@ -1,6 +1,6 @@
 //! Who may come in: secrets for `s3s`, which verifies the signature, and the decision after it.
 
-use super::{error, ticket};
+use super::{error, link, ticket};
 use crate::service::Services;
 use s3s::{
     S3Error, S3ErrorCode, S3Result,
@@ -31,7 +31,7 @@ impl S3Auth for Secrets {
 }
 
 /// Only signed requests are carried out.
-pub(super) struct Admission;
+pub(super) struct Admission(pub(super) Services);
 
 #[async_trait::async_trait]
 impl S3Access for Admission {
@@ -51,7 +51,10 @@ impl S3Access for Admission {
             // A browser that may not see a bucket must not learn whether it is there.
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "The request is not signed"));
         }
-        Ok(())
+        match context.uri().query() {
+            Some(query) => link::refuse_revoked_query(&self.0, query).await,
+            None => Ok(()),
+        }
     }
 }
 

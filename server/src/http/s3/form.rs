@@ -184,6 +184,9 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
             "The signature of the policy is not the one that the secret makes",
         ));
     }
+    if let Some(mark) = form.value(&crate::http::manage::MARK.to_ascii_lowercase()) {
+        super::link::refuse_revoked(&door.services, mark).await?;
+    }
     ticket.fill(|entries| {
         entries.credential = Some(credential.id);
         entries.access_key = Some(credential.access_key.clone());

@@ -24,6 +24,7 @@ mod form;
 mod front;
 mod get;
 mod host;
+mod link;
 mod list;
 mod multipart;
 mod policy;
@@ -98,7 +99,7 @@ const XML_BODY: usize = 4 << 20;
 pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     let mut proved = builder(&services, &settings);
     proved.set_auth(entry::Secrets(services.clone()));
-    proved.set_access(entry::Admission);
+    proved.set_access(entry::Admission(services.clone()));
     let proven = builder(&services, &settings).build();
     let body_timeout = settings.body_timeout;
     let door = S3Door(Arc::new(Within {

@@ -65,7 +65,7 @@ pub(super) fn classify(error: &Error) -> (StatusCode, Code) {
 
 /// Logs what the operator has to know and the client is not told. What a client did wrong is no event of ours:
 /// the line of the request says enough.
-pub(super) fn log_cause(error: &Error) {
+pub(in crate::http) fn log_cause(error: &Error) {
     match error {
         Error::Internal(_) | Error::Damaged(_) | Error::DatabaseFull(_) | Error::NoRoom(_) => {
             tracing::error!(cause = %causes(error), "a request failed: {error}");

@@ -36,7 +36,7 @@ impl<T: Decode> FromRequest<Door> for Json<T> {
 }
 
 /// What can be read from a JSON object.
-pub(super) trait Decode: Sized {
+pub(in crate::http) trait Decode: Sized {
     fn decode(fields: &mut Fields) -> Result<Self>;
 }
 
@@ -47,7 +47,7 @@ pub(super) fn decode<T: Decode>(what: &'static str, bytes: &[u8]) -> Result<T> {
 }
 
 /// Reads `bytes` as one JSON object, and notes what it is about. `what` names the place in errors.
-pub(super) fn decode_told<T: Decode>(what: &'static str, bytes: &[u8], note: &Note) -> Result<T> {
+pub(in crate::http) fn decode_told<T: Decode>(what: &'static str, bytes: &[u8], note: &Note) -> Result<T> {
     if bytes.is_empty() {
         return Err(Error::invalid(what, "is empty; send a JSON object"));
     }
@@ -62,7 +62,7 @@ pub(super) fn decode_told<T: Decode>(what: &'static str, bytes: &[u8], note: &No
 }
 
 /// The fields of one JSON object, taken out one by one.
-pub(super) struct Fields {
+pub(in crate::http) struct Fields {
     map: Map<String, Value>,
     /// How an error calls the object these are the fields of: `movings[3].`, `redundancy.`, or nothing.
     within: String,
@@ -70,14 +70,14 @@ pub(super) struct Fields {
 
 impl Fields {
     /// An id: an integer of 1 or more.
-    pub(super) fn id(&mut self, name: &'static str) -> Result<i64> {
+    pub(in crate::http) fn id(&mut self, name: &'static str) -> Result<i64> {
         const WHAT: &str = "an integer of 1 or more";
         let value = self.required(name, WHAT)?;
         positive(&value, WHAT).map_err(|reason| Error::invalid(self.path(name), reason))
     }
 
     /// An id that may be left out; 0 is how the contract writes "none".
-    pub(super) fn optional_id(&mut self, name: &'static str) -> Result<Option<i64>> {
+    pub(in crate::http) fn optional_id(&mut self, name: &'static str) -> Result<Option<i64>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let id = integer(&value, "an integer").map_err(|reason| Error::invalid(self.path(name), reason))?;
         match id {
@@ -88,14 +88,14 @@ impl Fields {
     }
 
     /// Any integer.
-    pub(super) fn integer(&mut self, name: &'static str) -> Result<i64> {
+    pub(in crate::http) fn integer(&mut self, name: &'static str) -> Result<i64> {
         const WHAT: &str = "an integer";
         let value = self.required(name, WHAT)?;
         integer(&value, WHAT).map_err(|reason| Error::invalid(self.path(name), reason))
     }
 
     /// Text, possibly empty.
-    pub(super) fn text(&mut self, name: &'static str) -> Result<String> {
+    pub(in crate::http) fn text(&mut self, name: &'static str) -> Result<String> {
         match self.required(name, "a string")? {
             Value::String(text) => Ok(text),
             other => Err(Error::invalid(self.path(name), format!("must be a string, not {}", kind(&other)))),
@@ -103,13 +103,13 @@ impl Fields {
     }
 
     /// An integer that may be left out.
-    pub(super) fn optional_integer(&mut self, name: &'static str) -> Result<Option<i64>> {
+    pub(in crate::http) fn optional_integer(&mut self, name: &'static str) -> Result<Option<i64>> {
         let Some(value) = self.take(name) else { return Ok(None) };
         integer(&value, "an integer").map(Some).map_err(|reason| Error::invalid(self.path(name), reason))
     }
 
     /// Text that may be left out.
-    pub(super) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
+    pub(in crate::http) fn optional_text(&mut self, name: &'static str) -> Result<Option<String>> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -118,7 +118,7 @@ impl Fields {
     }
 
     /// A boolean that may be left out.
-    pub(super) fn optional_boolean(&mut self, name: &'static str) -> Result<Option<bool>> {
+    pub(in crate::http) fn optional_boolean(&mut self, name: &'static str) -> Result<Option<bool>> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
@@ -127,17 +127,17 @@ impl Fields {
     }
 
     /// A list of integers.
-    pub(super) fn integers(&mut self, name: &'static str) -> Result<Vec<i64>> {
+    pub(in crate::http) fn integers(&mut self, name: &'static str) -> Result<Vec<i64>> {
         self.numbers(name, "an integer", integer)
     }
 
     /// A list of ids.
-    pub(super) fn ids(&mut self, name: &'static str) -> Result<Vec<i64>> {
+    pub(in crate::http) fn ids(&mut self, name: &'static str) -> Result<Vec<i64>> {
         self.numbers(name, "an integer of 1 or more", positive)
     }
 
     /// A list of objects.
-    pub(super) fn items<T: Decode>(&mut self, name: &'static str) -> Result<Vec<T>> {
+    pub(in crate::http) fn items<T: Decode>(&mut self, name: &'static str) -> Result<Vec<T>> {
         let element = |(place, value)| match value {
             Value::Object(map) => T::decode(&mut Fields { map, within: format!("{name}[{place}].") }),
             other => {
@@ -148,7 +148,7 @@ impl Fields {
     }
 
     /// An object that may be left out.
-    pub(super) fn optional_object<T: Decode>(&mut self, name: &'static str) -> Result<Option<T>> {
+    pub(in crate::http) fn optional_object<T: Decode>(&mut self, name: &'static str) -> Result<Option<T>> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Object(map)) => {
@@ -159,7 +159,7 @@ impl Fields {
     }
 
     /// A JSON object as it was sent, that may be left out; whoever it is for looks into it.
-    pub(super) fn raw_object(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>> {
+    pub(in crate::http) fn raw_object(&mut self, name: &'static str) -> Result<Option<Map<String, Value>>> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Object(map)) => Ok(Some(map)),
@@ -168,7 +168,7 @@ impl Fields {
     }
 
     /// A list of whatever, empty when it is left out.
-    pub(super) fn raw_list(&mut self, name: &'static str) -> Result<Vec<Value>> {
+    pub(in crate::http) fn raw_list(&mut self, name: &'static str) -> Result<Vec<Value>> {
         match self.take(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(elements)) => Ok(elements),
@@ -176,15 +176,24 @@ impl Fields {
         }
     }
 
+    /// A list of texts.
+    pub(in crate::http) fn texts(&mut self, name: &'static str) -> Result<Vec<String>> {
+        let element = |(place, value)| match value {
+            Value::String(text) => Ok(text),
+            other => Err(Error::invalid(format!("{name}[{place}]"), format!("must be a string, not {}", kind(&other)))),
+        };
+        self.list(name)?.into_iter().enumerate().map(element).collect()
+    }
+
     /// A number of 0 or more; 0 when it is left out.
-    pub(super) fn count(&mut self, name: &'static str) -> Result<u64> {
+    pub(in crate::http) fn count(&mut self, name: &'static str) -> Result<u64> {
         let Some(value) = self.take(name) else { return Ok(0) };
         let number = integer(&value, "an integer").map_err(|reason| Error::invalid(self.path(name), reason))?;
         u64::try_from(number).map_err(|_| Error::invalid(self.path(name), format!("must be 0 or more, not {number}")))
     }
 
     /// How an error calls a field of this object: `movings[3].path`.
-    pub(super) fn path(&self, name: &'static str) -> Cow<'static, str> {
+    pub(in crate::http) fn path(&self, name: &'static str) -> Cow<'static, str> {
         if self.within.is_empty() { name.into() } else { format!("{}{name}", self.within).into() }
     }
 

@@ -24,15 +24,12 @@ mod upload;
 
 pub(crate) use answer::failure;
 pub(crate) use error::ApiError;
+pub(super) use error::log_cause;
 pub(crate) use extract::collect;
+pub(super) use extract::{Decode, Fields, decode_told};
+pub(super) use query::{FromQuery, Params, percent_decode};
 
 use super::Door;
-use crate::domain::Error;
-use axum::{
-    http::{Method, StatusCode, Uri},
-    response::{IntoResponse, Response},
-};
-use coordinator_types::answer::Code;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -105,16 +102,4 @@ pub(crate) fn openapi_json(document: &utoipa::openapi::OpenApi) -> String {
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
-}
-
-/// The answer to a path that no route has.
-pub(super) async fn unknown_route(uri: Uri) -> Response {
-    let path: String = uri.path().chars().take(200).collect();
-    ApiError(Error::not_found("the path", format!("`{path}`"))).into_response()
-}
-
-/// The answer to a path that is there, but not for this method; the framework adds `Allow`.
-pub(super) async fn wrong_method(method: Method, uri: Uri) -> Response {
-    let sentence = format!("`{}` does not answer {method}; the header Allow says what it answers", uri.path());
-    failure(StatusCode::METHOD_NOT_ALLOWED, Code::BadArgument, sentence)
 }

@@ -9,7 +9,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use std::borrow::Cow;
 
 /// The parameters of a call, decoded.
-pub(super) struct Query<T>(pub(super) T);
+pub(in crate::http) struct Query<T>(pub(in crate::http) T);
 
 impl<T: FromQuery, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
@@ -20,16 +20,16 @@ impl<T: FromQuery, S: Sync> FromRequestParts<S> for Query<T> {
 }
 
 /// What can be read from a query string.
-pub(super) trait FromQuery: Sized {
+pub(in crate::http) trait FromQuery: Sized {
     fn from_query(params: &Params<'_>) -> Result<Self>;
 }
 
 /// A raw query string.
-pub(super) struct Params<'a>(&'a str);
+pub(in crate::http) struct Params<'a>(pub(in crate::http) &'a str);
 
 impl Params<'_> {
     /// An id: an integer of 1 or more.
-    pub(super) fn id(&self, name: &'static str) -> Result<i64> {
+    pub(in crate::http) fn id(&self, name: &'static str) -> Result<i64> {
         const WHAT: &str = "an integer of 1 or more";
         match self.integer(name)? {
             Some(id @ 1..) => Ok(id),
@@ -39,7 +39,7 @@ impl Params<'_> {
     }
 
     /// An integer that may be left out.
-    pub(super) fn integer(&self, name: &'static str) -> Result<Option<i64>> {
+    pub(in crate::http) fn integer(&self, name: &'static str) -> Result<Option<i64>> {
         let Some(text) = self.filled(name)? else { return Ok(None) };
         match text.parse() {
             Ok(number) => Ok(Some(number)),
@@ -51,7 +51,7 @@ impl Params<'_> {
     }
 
     /// A number of 0 or more that may be left out.
-    pub(super) fn count(&self, name: &'static str) -> Result<Option<u64>> {
+    pub(in crate::http) fn count(&self, name: &'static str) -> Result<Option<u64>> {
         let not_negative = |number: i64| {
             u64::try_from(number).map_err(|_| Error::invalid(name, format!("must be 0 or more, not {number}")))
         };
@@ -59,7 +59,7 @@ impl Params<'_> {
     }
 
     /// A boolean; `false` when it is left out.
-    pub(super) fn boolean(&self, name: &'static str) -> Result<bool> {
+    pub(in crate::http) fn boolean(&self, name: &'static str) -> Result<bool> {
         let Some(text) = self.filled(name)? else { return Ok(false) };
         if text.eq_ignore_ascii_case("true") || text == "1" {
             Ok(true)
@@ -71,17 +71,17 @@ impl Params<'_> {
     }
 
     /// Text, possibly empty.
-    pub(super) fn text(&self, name: &'static str) -> Result<String> {
+    pub(in crate::http) fn text(&self, name: &'static str) -> Result<String> {
         self.optional_text(name)?.ok_or_else(|| missing(name, "a string"))
     }
 
     /// Text that may be left out.
-    pub(super) fn optional_text(&self, name: &'static str) -> Result<Option<String>> {
+    pub(in crate::http) fn optional_text(&self, name: &'static str) -> Result<Option<String>> {
         Ok(self.find(name)?.map(Cow::into_owned))
     }
 
     /// Every value of `name`, in the order in which they came.
-    pub(super) fn all(&self, name: &'static str) -> Result<Vec<String>> {
+    pub(in crate::http) fn all(&self, name: &'static str) -> Result<Vec<String>> {
         let pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let named = pairs.filter(|(key, _)| unescape(key).is_ok_and(|key| key.eq_ignore_ascii_case(name)));
         named
@@ -134,7 +134,7 @@ fn unescape(raw: &str) -> Result<Cow<'_, str>, String> {
 
 /// Decodes `%XX`, strictly: a `%` that begins no escape and bytes that are no UTF-8 are errors, because guessing
 /// would address another path than the one that was meant.
-pub(super) fn percent_decode(raw: &[u8]) -> Result<Cow<'_, str>, String> {
+pub(in crate::http) fn percent_decode(raw: &[u8]) -> Result<Cow<'_, str>, String> {
     let hex = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
     for (at, _) in raw.iter().enumerate().filter(|(_, byte)| **byte == b'%') {
         if !hex(at + 1) || !hex(at + 2) {
