@@ -3,7 +3,7 @@
 use crate::{
     config::{BucketDelete, Config, Loopback},
     credentials,
-    http::{self, DoorSettings, Tls},
+    http::{self, DoorSettings, Tls, s3::S3Settings},
     metadata::Metadata,
     seal::Seal,
     service::{Rules, Services, check_spaces, open_spaces},
@@ -60,16 +60,20 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let hangup = tls.as_ref().map(|_| unix::signal(unix::SignalKind::hangup())).transpose()?;
 
     let settings = door_settings(&config, admin.token.expose().to_owned());
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| cannot_listen(config.listen, &error))?;
-    let bound = listener.local_addr()?;
+    let (listener, bound) = bind(config.listen, "--listen").await?;
+    let (s3_listener, s3_bound) = bind(config.s3_listen, "--s3-listen").await?;
     let router = http::router(services.clone(), settings.clone(), metrics, bound);
 
     let stop = CancellationToken::new();
     let mut tasks = start_tasks(&services, &config, &stop);
-    let door = http::serve(listener, tls.clone(), router, &settings, stop.clone(), config.shutdown.grace);
-    let url = format!("{}://{bound}", if tls.is_some() { "https" } else { "http" });
-    announce(&url, &admin.path)?;
-    tracing::info!(%bound, ready_ms = started.elapsed().as_millis(), "listening on {url}");
+    let s3_router = http::s3::router(services.clone(), s3_settings(&config));
+    let grace = config.shutdown.grace;
+    let door = http::serve(listener, tls.clone(), router, &settings, stop.clone(), grace);
+    let s3_door = http::serve(s3_listener, tls.clone(), s3_router, &settings, stop.clone(), grace);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let (url, s3_url) = (format!("{scheme}://{bound}"), format!("{scheme}://{s3_bound}"));
+    announce(&url, &s3_url, &admin.path)?;
+    tracing::info!(%bound, %s3_bound, ready_ms = started.elapsed().as_millis(), "listening on {url}, S3 on {s3_url}");
 
     let stopping = async {
         tracing::info!("{} received: finishing what is in progress", signals.next().await);
@@ -77,7 +81,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     };
     tokio::select! {
         biased;
-        _ = async { tokio::join!(door, stopping) } => {}
+        _ = async { tokio::join!(door, s3_door, stopping) } => {}
         () = follow_certificate(tls.zip(hangup)) => {}
     }
     if tokio::time::timeout(TASK_GRACE, async { while tasks.join_next().await.is_some() {} }).await.is_err() {
@@ -197,6 +201,16 @@ fn door_settings(config: &Config, admin_token: String) -> DoorSettings {
     }
 }
 
+fn s3_settings(config: &Config) -> S3Settings {
+    S3Settings {
+        region: config.s3.region.clone(),
+        domain: config.s3.domain.clone(),
+        presigned_v2: config.s3.presigned_v2,
+        behind_proxy: config.behind_proxy,
+        body_timeout: config.limits.body_timeout,
+    }
+}
+
 /// How often what was noted beside the requests is written down.
 const JOURNAL: Duration = Duration::from_millis(500);
 /// How often, at least, what is too old is removed from it.
@@ -231,9 +245,11 @@ async fn follow_certificate(followed: Option<(Tls, unix::Signal)>) {
 }
 
 /// Tells the user, who may have redirected the log, where to go.
-fn announce(url: &str, credentials: &std::path::Path) -> io::Result<()> {
+fn announce(url: &str, s3_url: &str, credentials: &std::path::Path) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "credentials in {}", credentials.display())?;
+    writeln!(out, "S3 on {s3_url}")?;
+    // Last: whoever waits for it may use both doors.
     writeln!(out, "listening on {url}")?;
     out.flush()
 }
@@ -260,10 +276,16 @@ impl Signals {
     }
 }
 
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {
+async fn bind(address: SocketAddr, flag: &str) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| cannot_listen(address, flag, &error))?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+fn cannot_listen(address: SocketAddr, flag: &str, error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            format!("{address} is taken by another process; stop it, or give another address with --listen").into()
+            format!("{address} is taken by another process; stop it, or give another address with {flag}").into()
         }
         _ => format!("cannot listen on {address}: {error}").into(),
     }

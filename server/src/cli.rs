@@ -181,9 +181,6 @@ impl Cli {
         let metrics = telemetry::install(&config.log)?;
         match self.command {
             Command::Serve => {
-                if config.s3_listen_is_set {
-                    tracing::info!(s3_listen = %config.s3_listen, "the S3 door opens in a later version; this one serves JSON only");
-                }
                 wait_for(app::serve(config, metrics))
             }
             Command::Migrate => {

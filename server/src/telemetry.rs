@@ -24,9 +24,9 @@ const COUNTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512
 /// without this, a server that nobody scrapes would grow.
 const FOLDING: Duration = Duration::from_secs(5);
 
-/// Libraries whose own words hold secrets: the signers of requests print the keys they sign with. Nothing that they say
-/// is logged, whatever the filter asks for.
-const TELL_SECRETS: [&str; 1] = ["reqsign"];
+/// Libraries whose own words hold secrets: the signers of requests print the keys they sign with, and who verifies
+/// signatures prints those. Nothing that they say is logged, whatever the filter asks for.
+const TELL_SECRETS: [&str; 2] = ["reqsign", "s3s"];
 
 /// Starts logging and measuring for the whole process. Called once, before anything is worth telling.
 pub(crate) fn install(log: &LogConfig) -> Result<PrometheusHandle, Box<dyn Error + Send + Sync>> {

@@ -444,6 +444,9 @@ fn command(setup: &Setup, data: &Path, database: Option<&str>) -> Command {
     if !setup.arguments.iter().any(|argument| argument == "--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }
+    if !setup.arguments.iter().any(|argument| argument == "--s3-listen") {
+        command.args(["--s3-listen", "127.0.0.1:0"]);
+    }
     command.args(["--s3-listen", "127.0.0.1:0"]);
     if let Some(url) = setup.database_url.as_deref().or(database) {
         command.args(["--database-url", url]);

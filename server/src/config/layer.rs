@@ -49,7 +49,7 @@ pub(crate) struct Flags {
     /// Address of the JSON API; port 0 takes a free one [default: 127.0.0.1:7890]
     #[arg(long, global = true, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
-    /// Address of the S3 API, which opens in a later version [default: 127.0.0.1:7891]
+    /// Address of the S3 API; port 0 takes a free one [default: 127.0.0.1:7891]
     #[arg(long, global = true, value_name = "ADDR")]
     pub(crate) s3_listen: Option<String>,
     // Not a doc comment, which would make links of the patterns.

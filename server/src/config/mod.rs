@@ -10,6 +10,7 @@ mod limits;
 mod listen;
 mod log;
 mod problem;
+mod s3;
 mod secret;
 mod store;
 mod task;
@@ -21,6 +22,7 @@ pub(crate) use database::DatabaseConfig;
 pub(crate) use layer::Flags;
 pub(crate) use limits::{BucketDelete, LimitsConfig, V1Config};
 pub(crate) use log::{LogConfig, LogFormat};
+pub(crate) use s3::S3Config;
 pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
 pub(crate) use task::{AuditConfig, MultipartConfig, ShutdownConfig, SweepConfig};
@@ -40,7 +42,7 @@ pub(crate) struct Config {
     /// Where the JSON door listens.
     #[serde(deserialize_with = "listen::address")]
     pub(crate) listen: SocketAddr,
-    /// Where the S3 door will listen.
+    /// Where the S3 door listens.
     #[serde(deserialize_with = "listen::address")]
     pub(crate) s3_listen: SocketAddr,
     /// A proxy that ends TLS stands in front.
@@ -59,6 +61,7 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     pub(crate) shutdown: ShutdownConfig,
     pub(crate) v1: V1Config,
+    pub(crate) s3: S3Config,
     pub(crate) spaces: SpacesConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
@@ -109,6 +112,7 @@ impl Config {
         self.audit.validate(problems);
         self.log.validate(problems);
         self.shutdown.validate(problems);
+        self.s3.validate(problems);
     }
 }
 
@@ -132,6 +136,7 @@ impl fmt::Debug for Config {
             log,
             shutdown,
             v1,
+            s3,
             spaces,
             s3_listen_is_set,
         } = self;
@@ -152,6 +157,7 @@ impl fmt::Debug for Config {
             .field("log", log)
             .field("shutdown", shutdown)
             .field("v1", v1)
+            .field("s3", s3)
             .field("spaces", spaces)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()

@@ -58,15 +58,6 @@ impl VersionId {
         row.map_or_else(Self::null, Self)
     }
 
-    /// For the column of an object.
-    pub(crate) fn to_row(&self) -> Option<&str> {
-        (!self.is_null()).then_some(&self.0)
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        self.0 == Self::NULL
-    }
-
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

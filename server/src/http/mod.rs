@@ -1,7 +1,7 @@
 //! The doors: each parses, calls a use case, and renders.
 //!
-//! The JSON listener serves `/v1`, its documentation and the questions of those who run the server. The stack, from
-//! the outside in:
+//! The JSON listener serves `/v1`, its documentation and the questions of those who run the server; the S3 listener
+//! serves [`s3`]. The stack of the former, from the outside in:
 //!
 //! 1. [`listener`]: connections, heads of requests, and their bounds;
 //! 2. [`middleware::around`]: the id of a request, its line in the log, its counters, the guard of its body, its panics;
@@ -14,6 +14,7 @@ pub(crate) mod auth;
 mod listener;
 mod middleware;
 mod ops;
+pub(crate) mod s3;
 mod tls;
 pub(crate) mod v1;
 

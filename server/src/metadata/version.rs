@@ -21,7 +21,6 @@ pub(crate) struct OldVersion {
     pub(crate) version: VersionId,
     /// `None`: a marker.
     pub(crate) object: Option<ObjectId>,
-    pub(crate) created_at: Timestamp,
 }
 
 /// What a deletion did.
@@ -41,7 +40,6 @@ struct Row {
     package_id: i64,
     version_id: String,
     object_id: Option<i64>,
-    created_at: i64,
 }
 
 impl Row {
@@ -50,7 +48,6 @@ impl Row {
             seq: self.seq,
             version: VersionId::from_row(Some(self.version_id)),
             object: self.object_id.map(ObjectId),
-            created_at: Timestamp(self.created_at),
         }
     }
 }
@@ -79,7 +76,7 @@ struct Id {
 }
 
 const CURRENT: &str = "SELECT id, bucket_id, package_id, key, redundancy, etag, file_hash, version_id FROM object";
-const OLD: &str = "SELECT seq, package_id, version_id, object_id, created_at FROM object_version";
+const OLD: &str = "SELECT seq, package_id, version_id, object_id FROM object_version";
 const RECEIVING: &str = "multipartUpload";
 
 impl CurrentRow {
@@ -391,7 +388,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         now: Timestamp,
     ) -> Result<Option<OldVersion>> {
         let sql = "DELETE FROM object_version WHERE bucket_id = $1 AND key = $2 AND version_id = $3
-                   RETURNING seq, package_id, version_id, object_id, created_at";
+                   RETURNING seq, package_id, version_id, object_id";
         let row = self.one::<Row>(sql, [bucket.0.into(), key.into(), version.as_str().into()]).await?;
         let Some(old) = row.map(Row::into_version) else { return Ok(None) };
         if let Some(object) = old.object {

@@ -25,7 +25,7 @@ pub(crate) use key::{
     list::{KeyPage, ListKeys, ListVersions, VersionPage},
     open::{KeyLookup, KeyObject},
     put::PutKey,
-    upload::{ChosenPart, CompleteKey, NewKeyUpload, PutPart, UploadPage},
+    upload::{ChosenPart, CompleteKey, NewKeyUpload, PutPart, UploadPage, default_kind},
 };
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},

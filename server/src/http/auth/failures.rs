@@ -10,7 +10,7 @@ use std::{
 /// So many failures from one address within a window, and further ones are told to wait. A
 /// right credential is never asked, so nobody can lock somebody else out.
 #[derive(Default)]
-pub(super) struct Failures(Mutex<HashMap<IpAddr, (Instant, u32)>>);
+pub(crate) struct Failures(Mutex<HashMap<IpAddr, (Instant, u32)>>);
 
 impl Failures {
     const WINDOW: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ impl Failures {
     const ADDRESSES: usize = 10_000;
 
     /// Counts a failure; returns how long to wait when there were too many.
-    pub(super) fn count(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+    pub(crate) fn count(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= Self::ADDRESSES && !seen.contains_key(&peer) {
             seen.retain(|_, (since, _)| now.duration_since(*since) < Self::WINDOW);

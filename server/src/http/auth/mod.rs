@@ -11,6 +11,7 @@ mod signed;
 pub(crate) mod sigv4;
 mod token;
 
+pub(crate) use failures::Failures;
 pub(crate) use payload::BodyChanged;
 pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, signature_hash, time_text};
 
@@ -33,7 +34,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use coordinator_types::answer::Code;
-use failures::Failures;
 use std::{
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
@@ -140,7 +140,7 @@ impl Asked {
 
 /// The address at the other end of the connection, or, behind a proxy, the one that the proxy saw: it stands last in
 /// `X-Forwarded-For`, and what stands before it anybody can have written.
-fn address(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
+pub(crate) fn address(request: &Request, behind_proxy: bool) -> Option<IpAddr> {
     let forwarded = || {
         let last = request.headers().get_all("x-forwarded-for").iter().next_back()?;
         last.to_str().ok()?.rsplit(',').next()?.trim().parse::<IpAddr>().ok()

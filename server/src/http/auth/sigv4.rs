@@ -64,6 +64,11 @@ impl<'a> SigningKey<'a> {
         Self { key: hmac(&service, b"aws4_request"), scope }
     }
 
+    /// Signs a text as it is: the policy of a form.
+    pub(crate) fn sign_text(&self, text: &str) -> Signature {
+        hmac(&self.key, text.as_bytes())
+    }
+
     /// Signs `request` as of `time` (`YYYYMMDDTHHMMSSZ`).
     pub(crate) fn sign(&self, time: &str, request: &CanonicalRequest<'_>) -> Signature {
         let hash = hex_sha256(request.text().as_bytes());

@@ -26,6 +26,8 @@ pub(super) struct Record {
     /// Without the query, which may hold a signature.
     pub(super) path: String,
     pub(super) operation: Option<MatchedPath>,
+    /// See [`Operation`](super::Operation).
+    pub(super) named: Option<&'static str>,
     pub(super) status: u16,
     pub(super) started: Instant,
     /// `None`: the request has no body.

@@ -22,11 +22,16 @@ pub(crate) fn describe() {
 }
 
 pub(super) fn count(record: &Record, received: u64, sent: u64, took: Duration) {
-    let operation: SharedString = match &record.operation {
-        Some(path) => path.as_str().to_owned().into(),
-        None => "unmatched".into(),
+    let operation: SharedString = match (&record.operation, record.named) {
+        (Some(path), _) => path.as_str().to_owned().into(),
+        (None, Some(name)) => name.into(),
+        (None, None) => "unmatched".into(),
     };
-    let door = if operation.starts_with("/v1/") { "v1" } else { "operations" };
+    let door = match record.named {
+        Some(_) => "s3",
+        None if operation.starts_with("/v1/") => "v1",
+        None => "operations",
+    };
     let status = record.status.to_string();
     counter!(REQUESTS, "door" => door, "operation" => operation.clone(), "status" => status).increment(1);
     histogram!(SECONDS, "door" => door, "operation" => operation.clone()).record(took);

@@ -17,6 +17,10 @@ use axum::{
 use std::time::{Duration, Instant};
 use tracing::Instrument;
 
+/// What was asked, on an answer of a door that does not go by routes. One of few names, so that it can be a label.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operation(pub(crate) &'static str);
+
 /// Runs one request: gives it an id, guards its body, survives its panics, and tells what became of it when the last
 /// byte of the answer has left.
 pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Request, next: Next) -> Response {
@@ -30,6 +34,7 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
         path: log::shown(request.uri().path()).to_owned(),
         // The route as it is declared, never the path as it was sent: labels must not grow with what clients make up.
         operation: request.extensions().get::<MatchedPath>().cloned(),
+        named: None,
         status: 0,
         started,
         received: None,
@@ -45,6 +50,9 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
         Err(what) => span.in_scope(|| panic::answer(&what)),
     };
     response.headers_mut().insert(request_id::HEADER, id);
+    if let Some(Operation(name)) = response.extensions().get() {
+        record.named = Some(name);
+    }
     record.status = response.status().as_u16();
     log::watch(response, record)
 }

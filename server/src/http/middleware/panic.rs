@@ -36,7 +36,7 @@ pub(crate) fn install_hook() {
 }
 
 /// Runs `future` to its end, or to its panic, whose description is returned.
-pub(super) async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
+pub(crate) async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
     let mut future = pin!(future);
     poll_fn(|cx| match guarded(|| future.as_mut().poll(cx)) {
         Ok(Poll::Pending) => Poll::Pending,

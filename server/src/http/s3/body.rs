@@ -1,0 +1,31 @@
+//! The bytes of a request, and why they did not all come.
+
+use super::ticket;
+use crate::{
+    domain::{Error, Result},
+    http::middleware::limit,
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use s3s::dto::StreamingBlob;
+
+/// The body of a request; an absent one is empty.
+pub(super) fn stream(blob: Option<StreamingBlob>) -> impl Stream<Item = Result<Bytes>> + Send {
+    futures::stream::iter(blob).flatten().map(|piece| piece.map_err(|error| broken(error.as_ref())))
+}
+
+/// What a body that ended with an error means. `s3s` tells by the words of its errors only.
+fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
+    let text = error.to_string();
+    if text.contains("Sha256Mismatch") {
+        return Error::BadDigest("The x-amz-content-sha256 you specified did not match what we received".to_owned());
+    }
+    if text.contains("SignatureMismatch") {
+        ticket::fill(|entries| entries.broken = Some(super::ticket::Broken::Signature));
+        return Error::Forbidden("The signature of a piece of the body is not right".to_owned());
+    }
+    if text.contains("Incomplete") || text.contains("FormatError") || text.contains("LengthMismatch") {
+        return Error::BrokenBody("the body is not what its head says: shorter, longer, or not well formed".to_owned());
+    }
+    limit::broken(error)
+}

@@ -1,0 +1,378 @@
+//! What stands before `s3s`: the checks it does not make, the answers it has none for, and what its answers lack.
+
+use super::{S3Door, S3Settings, error, error::said, form, host::Domain, preflight, ticket::Ticket};
+use crate::{
+    domain::{audit::AuditEvent, caller::Identity, time::Timestamp},
+    http::{
+        auth,
+        middleware::{panic, request_id::RequestId},
+    },
+};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    response::Response,
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use s3s::{S3Error, S3ErrorCode, S3Result};
+use std::{net::IpAddr, time::Instant};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
+const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+/// How long a link may live, in seconds: S3's limit.
+const LONGEST_LINK: i64 = 7 * 24 * 60 * 60;
+/// The largest body that is read here to compare it with its check sum.
+const CHECKED_BODY: usize = super::XML_BODY;
+/// The largest error that is rewritten.
+const ERROR_BODY: usize = 64 << 10;
+
+/// Answers one request of this listener.
+pub(super) async fn answer(State(door): State<S3Door>, request: Request) -> Response {
+    let ticket = Ticket::default();
+    let mut told = Told { asked: Asked::of(&request, &door), door, ticket, outcome: "Unfinished".to_owned() };
+    let Told { asked, door, ticket, .. } = &told;
+    // A panic is told in the words of this door.
+    let answered = panic::caught(carry_out(door, asked, ticket, request)).await;
+    let mut response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => render(error),
+        Err(what) => {
+            tracing::error!(panic = what, "a request panicked");
+            render(S3Error::new(S3ErrorCode::InternalError))
+        }
+    };
+    if let (Some(bucket), Some(origin)) = (&asked.bucket, &asked.origin)
+        && asked.method != Method::OPTIONS
+    {
+        preflight::decorate(door, bucket, origin, &asked.method, &mut response).await;
+    }
+    let (response, outcome) = finish(door, asked, ticket, response).await;
+    told.outcome = outcome;
+    response
+}
+
+/// What is known of a request before it is carried out.
+struct Asked {
+    method: Method,
+    path: String,
+    bucket: Option<String>,
+    origin: Option<String>,
+    peer: Option<IpAddr>,
+    request_id: String,
+}
+
+impl Asked {
+    fn of(request: &Request, door: &S3Door) -> Self {
+        let headers = request.headers();
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Self {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            bucket: bucket_of(&door.settings, headers, request.uri()),
+            origin: text(header::ORIGIN),
+            peer: auth::address(request, door.settings.behind_proxy),
+            request_id: request.extensions().get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
+        }
+    }
+
+    fn changes(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+}
+
+/// The bucket that a request names by its host or its path.
+fn bucket_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if let Some(bucket) = settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned)) {
+        return Some(bucket.to_ascii_lowercase());
+    }
+    let first = uri.path().trim_start_matches('/').split('/').next().filter(|first| !first.is_empty())?;
+    percent_encoding::percent_decode_str(first).decode_utf8().ok().map(|name| name.into_owned())
+}
+
+async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Request) -> S3Result<Response> {
+    if asked.method == Method::OPTIONS {
+        return Ok(preflight::answer(door, asked.bucket.as_deref(), request.headers()).await);
+    }
+    check_proof(&door.settings, request.headers(), request.uri())?;
+    if asked.method == Method::POST
+        && is_form(request.headers())
+        && let Some(bucket) = &asked.bucket
+    {
+        let (head, body) = request.into_parts();
+        return form::answer(door, ticket, bucket, &head.headers, body).await;
+    }
+    let request = with_checked_body(request).await?;
+    let request = request.map(s3s::Body::http_body_unsync);
+    let answered = ticket.carry(door.s3s.call(request)).await;
+    // Only what cannot be answered at all ends here.
+    let response = answered.map_err(|cause| {
+        error::of(crate::domain::Error::internal(Box::<dyn std::error::Error + Send + Sync>::from(cause)))
+    })?;
+    Ok(response.map(Body::new))
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))
+}
+
+/// Refuses proofs that `s3s` would take and S3 would not.
+fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let value = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let signed = value("X-Amz-Signature").is_some() || value("X-Amz-Algorithm").is_some() || value("X-Amz-Credential").is_some();
+    let signed_v2 = value("Signature").is_some() && value("AWSAccessKeyId").is_some();
+    let header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    if header.is_some() && (signed || signed_v2) {
+        return Err(said(
+            S3ErrorCode::InvalidArgument,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter \
+             or the Authorization header should be specified",
+        ));
+    }
+    if let Some(header) = header {
+        if !header.starts_with(auth::sigv4::ALGORITHM) {
+            return Err(said(
+                S3ErrorCode::InvalidRequest,
+                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+            ));
+        }
+        let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
+        check_signed_headers(header, headers)?;
+    }
+    if signed {
+        let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
+        match value("X-Amz-Expires").map(str::parse::<i64>) {
+            Some(Ok(0..=LONGEST_LINK)) => {}
+            Some(Ok(seconds)) if seconds < 0 => return malformed("X-Amz-Expires must be non-negative"),
+            Some(Ok(_)) => return malformed("X-Amz-Expires must be less than a week (in seconds); that is 604800"),
+            Some(Err(_)) => return malformed("X-Amz-Expires should be a number"),
+            None => return malformed("Query-string authentication version 4 requires the X-Amz-Expires parameter"),
+        }
+        check_region(settings, value("X-Amz-Credential"), S3ErrorCode::AuthorizationQueryParametersError)?;
+    }
+    if signed_v2 {
+        if !settings.presigned_v2 {
+            return Err(said(S3ErrorCode::InvalidRequest, "Links with a signature of version 2 are switched off: sign with AWS4-HMAC-SHA256"));
+        }
+        let expires = value("Expires").and_then(|seconds| seconds.parse::<i64>().ok());
+        if expires.is_none_or(|expires| expires > super::text::second(Timestamp::now()).saturating_add(LONGEST_LINK)) {
+            return Err(said(S3ErrorCode::AccessDenied, "Expires must be a time within a week from now"));
+        }
+    }
+    Ok(())
+}
+
+fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {
+    // What is no credential at all is told by whoever reads it.
+    let Some(region) = credential.and_then(|credential| credential.rsplit('/').nth(2)) else { return Ok(()) };
+    if region == settings.region {
+        return Ok(());
+    }
+    Err(said(code, format!("The authorization header is malformed; the region '{region}' is wrong; expecting '{}'", settings.region)))
+}
+
+/// A header that is said to be signed must be there, and the host must be among them.
+fn check_signed_headers(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
+    let names = authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
+    let missing = names.split(';').find(|name| !name.is_empty() && !headers.contains_key(*name));
+    match missing {
+        Some(name) => Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there"))),
+        None if !names.is_empty() && !names.split(';').any(|name| name == "host") => {
+            Err(said(S3ErrorCode::AccessDenied, "The header `host` must be signed"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Compares the body of a request about a configuration with the check sums in its head: `s3s` reads such bodies whole,
+/// and compares nothing.
+async fn with_checked_body(request: Request) -> S3Result<Request> {
+    if !has_small_body(&request) {
+        return Ok(request);
+    }
+    let (head, body) = request.into_parts();
+    let limited = http_body_util::Limited::new(body, CHECKED_BODY);
+    let bytes = limited.collect().await.map_err(|cause| {
+        if cause.is::<http_body_util::LengthLimitError>() {
+            return said(S3ErrorCode::MaxMessageLengthExceeded, "Your request was too big.");
+        }
+        said(S3ErrorCode::IncompleteBody, "The body did not come to its end")
+    })?;
+    let bytes = bytes.to_bytes();
+    compare(&head.headers, &bytes)?;
+    Ok(Request::from_parts(head, Body::from(bytes)))
+}
+
+/// Whether the body is XML about a bucket, an object's tags, or a list of keys or parts.
+fn has_small_body(request: &Request) -> bool {
+    const ABOUT: [&str; 13] = [
+        "acl", "accelerate", "cors", "delete", "encryption", "lifecycle", "logging", "policy", "replication", "requestPayment",
+        "tagging", "versioning", "website",
+    ];
+    let streamed = request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
+    let query = request.uri().query().unwrap_or_default();
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    !streamed && matches!(*request.method(), Method::PUT | Method::POST) && names.into_iter().any(|name| ABOUT.contains(&name))
+}
+
+fn compare(headers: &HeaderMap, bytes: &Bytes) -> S3Result<()> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let sums = super::checksum::Said([
+        text("x-amz-checksum-crc32"),
+        text("x-amz-checksum-crc32c"),
+        text("x-amz-checksum-crc64nvme"),
+        text("x-amz-checksum-sha1"),
+        text("x-amz-checksum-sha256"),
+    ]);
+    let claim = super::checksum::Claim::of(&sums, text("content-md5"), None, &HeaderMap::new())?;
+    let wanted = crate::service::Wanted { md5: true, checksum: claim.algorithm };
+    claim.verify(&crate::service::Digests::of(bytes, wanted), None).map(|_| ()).map_err(error::of)
+}
+
+/// The answer to an error of ours.
+pub(super) fn render(error: S3Error) -> Response {
+    match error.to_http_response() {
+        Ok(response) => response.map(Body::new),
+        Err(_) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
+}
+
+/// Adds what every answer of S3 has, and slows guessing down. Also answers what the audit log calls it.
+async fn finish(door: &S3Door, asked: &Asked, ticket: &Ticket, response: Response) -> (Response, String) {
+    let host_id = data_encoding::BASE64.encode(asked.request_id.as_bytes());
+    let (mut response, code) = if response.status().is_client_error() || response.status().is_server_error() {
+        complete_error(asked, ticket, &host_id, response).await
+    } else {
+        (response, None)
+    };
+    let outcome = code.clone().unwrap_or_else(|| "OK".to_owned());
+    if let Some(code) = code.as_deref().filter(|code| is_failed_proof(code)) {
+        let entries = ticket.entries();
+        tracing::warn!(peer = asked.peer.map(tracing::field::display), path = asked.path, code, access_key = entries.access_key, "a request was refused entry");
+        if let Some(wait) = asked.peer.and_then(|peer| door.failures.count(peer, Instant::now())) {
+            let seconds = wait.as_secs().max(1);
+            let mut error = said(S3ErrorCode::SlowDown, format!("Too many failed attempts from this address; try again in {seconds} s"));
+            error.set_status_code(StatusCode::TOO_MANY_REQUESTS);
+            response = complete_error(asked, ticket, &host_id, render(error)).await.0;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&asked.request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Ok(id) = HeaderValue::from_str(&host_id) {
+        headers.insert(HOST_ID, id);
+    }
+    headers.insert(header::SERVER, HeaderValue::from_static("Holdall"));
+    if code.as_deref() == Some("AuthorizationHeaderMalformed")
+        && let Ok(region) = HeaderValue::from_str(&door.settings.region)
+    {
+        headers.insert(BUCKET_REGION, region);
+    }
+    if let Some(operation) = ticket.entries().operation {
+        response.extensions_mut().insert(crate::http::middleware::Operation(operation));
+    }
+    (response, outcome)
+}
+
+fn is_failed_proof(code: &str) -> bool {
+    matches!(code, "SignatureDoesNotMatch" | "InvalidAccessKeyId")
+}
+
+/// Puts the resource and the ids into an error, and tells its code.
+async fn complete_error(asked: &Asked, ticket: &Ticket, host_id: &str, response: Response) -> (Response, Option<String>) {
+    let (mut head, body) = response.into_parts();
+    let bytes = http_body_util::Limited::new(body, ERROR_BODY).collect().await.map(|bytes| bytes.to_bytes()).unwrap_or_default();
+    let xml = String::from_utf8_lossy(&bytes).into_owned();
+    let code = between(&xml, "<Code>", "</Code>").map(str::to_owned);
+    let Some(at) = xml.rfind("</Error>") else { return (Response::from_parts(head, Body::from(bytes)), code) };
+    let entries = ticket.entries();
+    let mut more = String::new();
+    if !xml.contains("<Message>") {
+        more.push_str(&format!("<Message>{}</Message>", code.as_deref().unwrap_or_default()));
+    }
+    let mut add = |name: &str, value: &str| more.push_str(&format!("<{name}>{}</{name}>", escaped(value)));
+    if let Some(bucket) = entries.bucket.as_ref().or(asked.bucket.as_ref()) {
+        add("BucketName", bucket);
+    }
+    if let Some(key) = &entries.key {
+        add("Key", key);
+    }
+    add("Resource", &asked.path);
+    add("RequestId", &asked.request_id);
+    add("HostId", host_id);
+    let xml = format!("{}{more}{}", &xml[..at], &xml[at..]);
+    head.headers.remove(header::CONTENT_LENGTH);
+    (Response::from_parts(head, Body::from(xml)), code)
+}
+
+fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
+    let rest = &text[text.find(before)? + before.len()..];
+    Some(&rest[..rest.find(behind)?])
+}
+
+/// A text that can stand in XML; what XML cannot hold at all is left out.
+pub(super) fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            c if c.is_control() && !matches!(c, '\n' | '\t') => {}
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Tells the audit log of what may have changed something when it ends, in whatever way: also when the client went away
+/// in the middle.
+struct Told {
+    asked: Asked,
+    door: S3Door,
+    ticket: Ticket,
+    outcome: String,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let asked = &self.asked;
+        if !asked.changes() {
+            return;
+        }
+        let entries = self.ticket.entries();
+        let identity = entries.credential.zip(entries.access_key);
+        let is_known = identity.is_some();
+        let who = identity.map(|(id, access_key)| Identity::Credential { id, access_key }.to_string());
+        let bucket = entries.bucket.or_else(|| asked.bucket.clone());
+        let event = AuditEvent {
+            at: Timestamp::now(),
+            who: who.unwrap_or_else(|| "nobody".to_owned()),
+            operation: format!("s3:{}", entries.operation.unwrap_or("entry")),
+            target: serde_json::json!({ "bucketName": bucket, "key": entries.key }).to_string(),
+            outcome: std::mem::take(&mut self.outcome),
+            peer: asked.peer.map(|peer| peer.to_string()).unwrap_or_default(),
+            request_id: asked.request_id.clone(),
+            times: 1,
+        };
+        if is_known {
+            self.door.services.note(event);
+        } else {
+            self.door.services.note_refused(asked.peer, event);
+        }
+    }
+}
