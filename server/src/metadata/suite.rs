@@ -1,5 +1,7 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod versions;
+
 use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
 use crate::{
     config::DatabaseConfig,
@@ -21,6 +23,7 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use std::time::Duration;
+use versions::{a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along, versions_are_what_s3_says};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000);
@@ -108,7 +111,7 @@ impl Fixture {
         most: usize,
     ) -> Vec<String> {
         let listing = Listing {
-            within: Within::Package(package.id),
+            within: super::Within::Package(package.id),
             prefix: prefix.to_owned(),
             delimiter: delimiter.map(String::from),
             after,
@@ -178,7 +181,7 @@ fn new_object(package: &Package, path: &str, chunk: &NewChunk) -> NewObject {
         hash: FileHash::Full([7; 32]),
         redundancy: Redundancy::None,
         extents: vec![extent(chunk, 0, chunk.size)],
-        attributes: Attributes::default(),
+        attributes: crate::domain::attributes::Attributes::default(),
         parts: Vec::new(),
         condition: None,
     }
@@ -393,7 +396,7 @@ async fn an_upload_lives_until_it_is_finished(fixture: Fixture) {
     let upload = fixture.metadata.rows().upload_to(object.id).await.unwrap().unwrap();
     for (id, index) in [(1, 4), (2, 2), (3, 4)] {
         let chunk = chunk(id, 5);
-        let part = NewPart { index, size: 5, sha256: [1; 32], extents: vec![extent(&chunk, 0, 5)] };
+        let part = NewPart { index, size: 5, sha256: [1; 32], etag: None, checksum: None, extents: vec![extent(&chunk, 0, 5)] };
         let upload = upload.id;
         fixture
             .write(move |rows| Box::pin(async move { rows.put_part(upload, &part, &[chunk], &[], NOW).await }))
@@ -422,7 +425,7 @@ async fn an_upload_lives_until_it_is_finished(fixture: Fixture) {
     assert_eq!(upload.state, UploadState::Done { indexes: "2".to_owned() });
     assert!(fixture.is_dead(&chunk(3, 5)).await, "the part that was not used holds on to its chunk");
 
-    let late = NewPart { index: 1, size: 0, sha256: [1; 32], extents: Vec::new() };
+    let late = NewPart { index: 1, size: 0, sha256: [1; 32], etag: None, checksum: None, extents: Vec::new() };
     let late = fixture
         .write(move |rows| Box::pin(async move { rows.put_part(upload.id, &late, &[], &[], LATER).await }))
         .await;
@@ -565,6 +568,9 @@ suite![
     long_contents_are_read_in_windows,
     a_stored_piece_is_found_by_its_digest,
     a_compacted_chunk_is_pointed_to_no_more,
+    versions_are_what_s3_says,
+    a_deleted_bucket_takes_its_versions_along,
+    a_condition_is_asked_in_the_commit,
 ];
 
 /// Says so where it is seen; the test command treats a missing PostgreSQL as a failure of its own.

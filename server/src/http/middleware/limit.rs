@@ -133,7 +133,7 @@ async fn read_to_the_end(mut body: Body) {
     let _ = timeout(until - Instant::now(), drain).await;
 }
 
-fn waits_for_leave(headers: &HeaderMap) -> bool {
+pub(super) fn waits_for_leave(headers: &HeaderMap) -> bool {
     headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod request_id;
 
 use axum::{
     extract::{MatchedPath, Request, State},
+    http::{HeaderValue, header},
     middleware::Next,
     response::Response,
 };
@@ -40,6 +41,7 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
         received: None,
         span: span.clone(),
     };
+    let waits_for_leave = limit::waits_for_leave(request.headers());
     // Counts what is read, gives a body up that stands still, and reads a refused one to its end.
     let (request, received) = limit::guard(request, body_timeout);
     record.received = received;
@@ -50,6 +52,10 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
         Err(what) => span.in_scope(|| panic::answer(&what)),
     };
     response.headers_mut().insert(request_id::HEADER, id);
+    if waits_for_leave && !response.status().is_success() {
+        // Whether the client sends its body all the same is not known, so nothing more can be understood on this line.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Some(Operation(name)) = response.extensions().get() {
         record.named = Some(name);
     }

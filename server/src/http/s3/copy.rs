@@ -11,7 +11,7 @@ use super::{
     text,
 };
 use crate::{
-    domain::{caller::Caller, version::VersionId},
+    domain::{attributes::ChecksumAlgorithm, caller::Caller, version::VersionId},
     service::{CopyKey, KeyObject, PutPart},
 };
 use s3s::{
@@ -90,11 +90,20 @@ pub(super) async fn copy_object(
     if replace_tags {
         attributes.tags = input.tagging.as_deref().map(tags_of_header).transpose()?.unwrap_or_default();
     }
+    if let Some(name) = input.checksum_algorithm.as_ref().map(|algorithm| algorithm.as_str()) {
+        let unknown = || said(S3ErrorCode::InvalidRequest, format!("Checksum algorithm {name} is not supported"));
+        let algorithm = ChecksumAlgorithm::named(name).ok_or_else(unknown)?;
+        if attributes.checksum.as_ref().is_none_or(|sum| sum.algorithm != algorithm) {
+            // The one thing about a copy that its bytes must be read for.
+            let sum = door.services.checksum_of(&object, algorithm).await.map_err(error::of)?;
+            attributes.checksum = Some(sum);
+        }
+    }
+    let sums = Members::of(attributes.checksum.as_ref());
     // A copy has the tag that the source shows, also when that one was never given it.
     attributes.etag = Some(object.etag());
     let copy = CopyKey { bucket: input.bucket, key: input.key, attributes, condition: None };
     let copied = door.services.copy_key(caller, &object, copy).await.map_err(error::of)?;
-    let sums = Members::of(object.attributes.checksum.as_ref());
     let result = CopyObjectResult {
         e_tag: Some(text::etag(&object.etag())),
         last_modified: Some(text::timestamp(copied.updated_at)),

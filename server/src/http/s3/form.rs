@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         Error,
-        attributes::{Attributes, Described},
+        attributes::{Attributes, Described, Tags},
         caller::Caller,
         time::Timestamp,
     },
@@ -234,9 +234,20 @@ fn attributes(form: &Form) -> S3Result<Attributes> {
     Ok(Attributes {
         content_type: form.value("content-type").filter(|text| !text.is_empty()).map(str::to_owned),
         described,
-        tags: form.value("x-amz-tagging").map(tags_of_header).transpose()?.unwrap_or_default(),
+        tags: tags(form)?,
         ..Attributes::default()
     })
+}
+
+/// The tags of a form: as a header has them, or as XML in the field that S3 calls `tagging`.
+fn tags(form: &Form) -> S3Result<Tags> {
+    let Some(xml) = form.value("tagging") else {
+        return Ok(form.value("x-amz-tagging").map(tags_of_header).transpose()?.unwrap_or_default());
+    };
+    let mut reader = s3s::xml::Deserializer::new(xml.as_bytes());
+    let tagging = <s3s::dto::Tagging as s3s::xml::Deserialize>::deserialize(&mut reader)
+        .map_err(|_| said(S3ErrorCode::MalformedXML, "The field tagging is not well-formed XML"))?;
+    super::tagging::sent(tagging, Tags::MOST)
 }
 
 /// The file, which ends with an error when it is larger than the policy lets it be.

@@ -16,7 +16,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use s3s::{S3Error, S3ErrorCode, S3Result};
+use s3s::{S3Error, S3ErrorCode, S3Result, service::S3Service};
 use std::{net::IpAddr, time::Instant};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
@@ -106,13 +106,70 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return form::answer(door, ticket, bucket, &head.headers, body).await;
     }
     let request = with_checked_body(request).await?;
-    let request = request.map(s3s::Body::http_body_unsync);
-    let answered = ticket.carry(door.s3s.call(request)).await;
+    let without_range = without_bad_range(&request);
+    let mut response = call(&door.s3s, ticket, request).await?;
+    let entries = ticket.entries();
+    if let Some(again) = without_range
+        && response.status() == StatusCode::BAD_REQUEST
+        // Set after the proof was verified, and only then.
+        && entries.operation.is_some()
+        && entries.credential.is_some()
+    {
+        response = call(&door.proven, ticket, again).await?;
+    }
+    if entries.operation == Some("GetObjectAttributes") && response.status().is_success() {
+        return Ok(with_bare_tag(response).await);
+    }
+    Ok(response)
+}
+
+async fn call(s3s: &S3Service, ticket: &Ticket, request: Request) -> S3Result<Response> {
+    let answered = ticket.carry(s3s.call(request.map(s3s::Body::http_body_unsync))).await;
     // Only what cannot be answered at all ends here.
     let response = answered.map_err(|cause| {
         error::of(crate::domain::Error::internal(Box::<dyn std::error::Error + Send + Sync>::from(cause)))
     })?;
     Ok(response.map(Body::new))
+}
+
+/// A read whose range makes no sense is a read of everything (RFC 9110, §14.2), which `s3s` does not know: the same
+/// request without the range, and without its proof, which covers the range.
+fn without_bad_range(request: &Request) -> Option<Request> {
+    let range = request.headers().get(header::RANGE)?;
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !is_read || range.to_str().is_ok_and(|range| s3s::dto::Range::parse(range).is_ok()) {
+        return None;
+    }
+    const PROOF: [&str; 3] = ["AWSAccessKeyId", "Signature", "Expires"];
+    let pairs = request.uri().query().unwrap_or_default().split('&');
+    let is_proof = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        name.starts_with("X-Amz-") || PROOF.contains(&name)
+    };
+    let query: Vec<&str> = pairs.filter(|pair| !is_proof(pair)).collect();
+    let mut again = Request::new(Body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = format!("{}?{}", request.uri().path(), query.join("&")).parse().ok()?;
+    again.headers_mut().clone_from(request.headers());
+    again.headers_mut().remove(header::RANGE);
+    again.headers_mut().remove(header::AUTHORIZATION);
+    Some(again)
+}
+
+/// In this one answer S3 writes a tag without quotes.
+async fn with_bare_tag(response: Response) -> Response {
+    let (mut head, body) = response.into_parts();
+    let Ok(bytes) = http_body_util::Limited::new(body, CHECKED_BODY).collect().await else {
+        return render(S3Error::new(S3ErrorCode::InternalError));
+    };
+    let xml = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
+    let bare = between(&xml, "<ETag>", "</ETag>").map(|tag| (tag.to_owned(), tag.replace("&quot;", "").replace('"', "")));
+    let xml = match bare {
+        Some((tag, bare)) => xml.replacen(&format!("<ETag>{tag}</ETag>"), &format!("<ETag>{bare}</ETag>"), 1),
+        None => xml,
+    };
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::from(xml))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -136,6 +193,12 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
         ));
     }
     if let Some(header) = header {
+        if header.trim().is_empty() {
+            return Err(said(S3ErrorCode::AccessDenied, "The request is not signed"));
+        }
+        if header.split_once(' ').is_none_or(|(kind, rest)| kind == "AWS" && !rest.contains(':')) {
+            return Err(said(S3ErrorCode::InvalidArgument, "The Authorization header is not well formed"));
+        }
         if !header.starts_with(auth::sigv4::ALGORITHM) {
             return Err(said(
                 S3ErrorCode::InvalidRequest,
@@ -145,6 +208,10 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
         let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
         check_signed_headers(header, headers)?;
+        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
+        if !is_time(date) {
+            return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
+        }
     }
     if signed {
         let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
@@ -167,6 +234,12 @@ fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Resul
         }
     }
     Ok(())
+}
+
+/// `YYYYMMDDTHHMMSSZ`
+fn is_time(text: &str) -> bool {
+    let digits = |range: std::ops::Range<usize>| text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    text.len() == 16 && digits(0..8) && text.get(8..9) == Some("T") && digits(9..15) && text.ends_with('Z')
 }
 
 fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {

@@ -66,6 +66,8 @@ pub(crate) struct Within {
     settings: S3Settings,
     failures: super::auth::Failures,
     s3s: S3Service,
+    /// As `s3s`, for a request whose proof was verified already.
+    proven: S3Service,
 }
 
 impl std::ops::Deref for S3Door {
@@ -76,14 +78,8 @@ impl std::ops::Deref for S3Door {
     }
 }
 
-/// The largest XML body, in bytes: a thousand keys of a bulk delete, and ten thousand parts with their check sums.
-const XML_BODY: usize = 4 << 20;
-
-/// Everything the S3 listener answers.
-pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
+fn builder(services: &Services, settings: &S3Settings) -> S3ServiceBuilder {
     let mut builder = S3ServiceBuilder::new(door::Operations::new(services.clone(), settings.clone()));
-    builder.set_auth(entry::Secrets(services.clone()));
-    builder.set_access(entry::Admission);
     builder.set_validation(entry::AnyName);
     if let Some(domain) = &settings.domain {
         builder.set_host(host::Domain::new(domain));
@@ -91,12 +87,25 @@ pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     let mut config = S3Config::default();
     config.xml_max_body_size = XML_BODY;
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder
+}
+
+/// The largest XML body, in bytes: a thousand keys of a bulk delete, and ten thousand parts with their check sums.
+const XML_BODY: usize = 4 << 20;
+
+/// Everything the S3 listener answers.
+pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
+    let mut proved = builder(&services, &settings);
+    proved.set_auth(entry::Secrets(services.clone()));
+    proved.set_access(entry::Admission);
+    let proven = builder(&services, &settings).build();
     let body_timeout = settings.body_timeout;
     let door = S3Door(Arc::new(Within {
         services,
         settings,
         failures: super::auth::Failures::default(),
-        s3s: builder.build(),
+        s3s: proved.build(),
+        proven,
     }));
     Router::new()
         .fallback(front::answer)

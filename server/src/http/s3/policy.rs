@@ -35,6 +35,9 @@ impl Policy {
         let bytes = data_encoding::BASE64.decode(base64.as_bytes()).map_err(|_| malformed("it is not base 64."))?;
         let json: Value = serde_json::from_slice(&bytes).map_err(|_| malformed("Invalid JSON."))?;
         let expires = json.get("expiration").and_then(Value::as_str).ok_or_else(|| malformed("no expiration."))?;
+        // A time of ISO 8601, as S3 wants it, and nothing that merely looks like one.
+        let is_iso = expires.contains('T') && expires.ends_with('Z');
+        let expires = if is_iso { expires } else { "" };
         let expires: jiff::Timestamp = expires.parse().map_err(|_| malformed("the expiration is no time."))?;
         let conditions = json.get("conditions").and_then(Value::as_array).ok_or_else(|| malformed("no conditions."))?;
         let conditions = conditions.iter().map(condition).collect::<S3Result<Vec<Vec<_>>>>()?;
@@ -84,7 +87,7 @@ impl Policy {
 
 /// Fields that no condition needs to name.
 fn is_free(name: &str) -> bool {
-    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file" | "bucket") || name.starts_with("x-ignore-")
+    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file") || name.starts_with("x-ignore-")
 }
 
 fn value_of<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {

@@ -16,7 +16,7 @@ use s3s::{
     },
 };
 
-fn sent(tagging: Tagging, most: usize) -> S3Result<Tags> {
+pub(super) fn sent(tagging: Tagging, most: usize) -> S3Result<Tags> {
     let pairs = tagging.tag_set.into_iter().map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
     let pairs: Vec<(String, String)> = pairs.collect();
     if pairs.len() > most {

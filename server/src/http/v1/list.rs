@@ -209,6 +209,7 @@ mod tests {
             state: ObjectState::Stored(Redundancy::None),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
+            version: None,
         };
         ids.map(object).collect()
     }

@@ -24,7 +24,7 @@ pub(crate) struct Digests {
 
 /// Wanted digests of the bytes that have passed.
 #[derive(Default)]
-pub(super) struct Running {
+pub(crate) struct Running {
     md5: Option<Md5>,
     sum: Option<Sum>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn crc_of(algorithm: ChecksumAlgorithm) -> Option<CrcAlgorithm> {
 }
 
 impl Running {
-    pub(super) fn new(wanted: Wanted) -> Self {
+    pub(crate) fn new(wanted: Wanted) -> Self {
         let sum = wanted.checksum.map(|algorithm| match (crc_of(algorithm), algorithm) {
             (Some(crc), _) => Sum::Crc(Crc::new(crc), algorithm.length()),
             (None, ChecksumAlgorithm::Sha1) => Sum::Sha1(Sha1::new()),
@@ -56,7 +56,7 @@ impl Running {
         Self { md5: wanted.md5.then(Md5::new), sum }
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         if let Some(md5) = &mut self.md5 {
             md5.update(bytes);
         }
@@ -67,7 +67,7 @@ impl Running {
         }
     }
 
-    pub(super) fn finish(self, sha256: Sha256) -> Digests {
+    pub(crate) fn finish(self, sha256: Sha256) -> Digests {
         let checksum = self.sum.map(|sum| match sum {
             Sum::Crc(crc, length) => big_endian(crc.finalize(), length),
             Sum::Sha1(sha1) => sha1.finalize().to_vec(),

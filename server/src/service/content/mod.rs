@@ -13,7 +13,7 @@ mod read;
 mod receive;
 mod spool;
 
-pub(crate) use digests::{Digests, Wanted, big_endian, crc_of};
+pub(crate) use digests::{Digests, Running, Wanted, big_endian, crc_of};
 pub(crate) use fresh::{FreshChunk, InFlight};
 pub(crate) use pack::Packed;
 pub(crate) use pending::{Pending, PendingUploads, Settled};

@@ -25,6 +25,7 @@ const REMOTE_AHEAD: usize = 6;
 pub(crate) type ContentStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// Content to be read.
+#[derive(Clone)]
 pub(crate) struct ContentSource {
     pub(crate) store: ContentStore,
     pub(crate) object: ObjectId,

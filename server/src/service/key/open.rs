@@ -3,8 +3,8 @@
 use super::{may_use, no_bucket};
 use crate::{
     domain::{
-        Result,
-        attributes::Attributes,
+        Error, Result,
+        attributes::{Attributes, Checksum, ChecksumAlgorithm},
         bucket::Bucket,
         caller::{Caller, Right},
         id::ObjectId,
@@ -12,8 +12,14 @@ use crate::{
         version::{VersionId, Versioning},
     },
     metadata::OpenedObject,
-    service::{Services, object::get::Content, object::get::OpenObject},
+    service::{
+        Services,
+        content::{Running, Wanted},
+        object::get::{Content, OpenObject},
+    },
 };
+use futures::{StreamExt, stream};
+use sha2::Digest;
 use std::ops::Range;
 
 /// An object that was found by its key.
@@ -88,6 +94,32 @@ impl Services {
             (_, Some(_)) => Ok(KeyLookup::NoVersion),
             (_, None) => Ok(KeyLookup::NoKey),
         }
+    }
+
+    /// The check sum of the whole content, which is read for it.
+    pub(crate) async fn checksum_of(&self, object: &KeyObject, algorithm: ChecksumAlgorithm) -> Result<Checksum> {
+        let size = object.object().size;
+        let mut running = Running::new(Wanted { md5: false, checksum: Some(algorithm) });
+        let mut sha256 = sha2::Sha256::new();
+        let mut bytes = match object.open.clone().read(0..size).await? {
+            Content::Whole(bytes) => stream::iter([Ok(bytes)]).boxed(),
+            Content::Stream(bytes) => bytes,
+        };
+        while let Some(piece) = bytes.next().await {
+            let piece = piece?;
+            // Away from the threads that serve requests.
+            (running, sha256) = tokio::task::spawn_blocking(move || {
+                running.update(&piece);
+                if algorithm == ChecksumAlgorithm::Sha256 {
+                    sha256.update(&piece);
+                }
+                (running, sha256)
+            })
+            .await
+            .map_err(Error::internal)?;
+        }
+        let sum = running.finish(sha256.finalize().into()).checksum;
+        Ok(Checksum::full(algorithm, &sum.unwrap_or_default()))
     }
 
     fn found(&self, bucket: Bucket, object: OpenedObject) -> Result<KeyLookup> {

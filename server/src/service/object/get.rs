@@ -19,6 +19,7 @@ use futures::{StreamExt, stream};
 use std::ops::Range;
 
 /// An object that can be read.
+#[derive(Clone)]
 pub(crate) struct OpenObject {
     pub(crate) object: Object,
     source: ContentSource,
