@@ -180,9 +180,7 @@ impl Cli {
         let config = Config::load(&self.flags)?;
         let metrics = telemetry::install(&config.log)?;
         match self.command {
-            Command::Serve => {
-                wait_for(app::serve(config, metrics))
-            }
+            Command::Serve => wait_for(app::serve(config, metrics)),
             Command::Migrate => {
                 wait_for(app::migrate(&config))?;
                 say("the database is up to date")

@@ -322,12 +322,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(entries)
     }
 
-    async fn old_rows(
-        &self,
-        which: &str,
-        order: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<OldRow>> {
+    async fn old_rows(&self, which: &str, order: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<OldRow>> {
         let sql = format!(
             "SELECT v.key AS v_key, v.version_id, v.created_at AS v_created, v.seq, v.object_id, {}
              FROM object_version v LEFT JOIN object o ON o.id = v.object_id
