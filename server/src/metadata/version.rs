@@ -141,7 +141,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             (WriteCondition::Matches(_), None) => Err(Error::not_found("object", format!("`{key}`"))),
             (WriteCondition::Matches(tags), Some(current)) => {
                 let etag = super::key::etag_of(current.etag.as_deref(), &current.file_hash);
-                if tags.is_empty() || tags.iter().any(|tag| *tag == etag) {
+                if tags.is_empty() || tags.contains(&etag) {
                     Ok(())
                 } else {
                     Err(Error::Precondition(format!("If-Match: the object `{key}` has the ETag \"{etag}\" now")))

@@ -97,7 +97,7 @@ pub(super) async fn create_bucket(
         }
         Err(error) => return Err(error::of(error)),
     }
-    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)), ..Default::default() }))
+    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
 }
 
 fn is_region(text: &str) -> bool {

@@ -1,4 +1,4 @@
-//! CopyObject and UploadPartCopy.
+//! `CopyObject` and `UploadPartCopy`.
 
 use super::{
     attributes::{refuse_unbuilt, sent, tags_of_header, wants},

@@ -1,4 +1,4 @@
-//! DeleteObject and DeleteObjects.
+//! `DeleteObject` and `DeleteObjects`.
 
 use super::{conditions::of_write, door::Operations, error, error::said, get::version};
 use crate::{

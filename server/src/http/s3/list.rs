@@ -1,4 +1,4 @@
-//! ListObjects, both versions.
+//! `ListObjects`, both versions.
 
 use super::{checksum, door::Operations, error, error::said, text};
 use crate::{

@@ -28,6 +28,7 @@ mod list;
 mod multipart;
 mod policy;
 mod preflight;
+mod proof;
 mod put;
 mod tagging;
 mod text;

@@ -1,4 +1,4 @@
-//! ListObjectVersions, and the switch that makes a bucket keep versions.
+//! `ListObjectVersions`, and the switch that makes a bucket keep versions.
 
 use super::{
     acl, checksum,
