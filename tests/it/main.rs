@@ -27,6 +27,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+mod s3;
 mod spaces;
 mod v1;
 
