@@ -3,7 +3,7 @@
 macro_rules! id {
     ($(#[$doc:meta] $name:ident),* $(,)?) => {$(
         #[$doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub(crate) struct $name(pub(crate) i64);
 
         impl std::fmt::Display for $name {
@@ -33,4 +33,8 @@ id! {
     TokenId,
     /// A presigned link that the server made.
     PresignedId,
+    /// A task of the space syncer.
+    SyncTaskId,
+    /// A run of such a task.
+    SyncRunId,
 }

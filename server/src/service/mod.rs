@@ -13,6 +13,7 @@ mod readiness;
 mod space;
 mod spaces;
 mod sweep;
+mod sync;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
