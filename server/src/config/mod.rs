@@ -12,6 +12,7 @@ mod log;
 mod problem;
 mod secret;
 mod store;
+mod sync;
 mod task;
 mod text;
 mod tls;
@@ -23,6 +24,7 @@ pub(crate) use limits::{BucketDelete, LimitsConfig, V1Config};
 pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
+pub(crate) use sync::SyncConfig;
 pub(crate) use task::{AuditConfig, MultipartConfig, ShutdownConfig, SweepConfig};
 pub(crate) use tls::{TlsConfig, TlsFiles};
 
@@ -60,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) shutdown: ShutdownConfig,
     pub(crate) v1: V1Config,
     pub(crate) spaces: SpacesConfig,
+    pub(crate) sync: SyncConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
     pub(crate) s3_listen_is_set: bool,
@@ -101,6 +104,7 @@ impl Config {
         database::validate(self, problems);
         self.store.validate(problems);
         self.spaces.validate(problems);
+        self.sync.validate(problems);
         self.sweep.validate(problems);
         self.multipart.validate(problems);
         self.limits.validate(problems);
@@ -133,6 +137,7 @@ impl fmt::Debug for Config {
             shutdown,
             v1,
             spaces,
+            sync,
             s3_listen_is_set,
         } = self;
         f.debug_struct("Config")
@@ -153,6 +158,7 @@ impl fmt::Debug for Config {
             .field("shutdown", shutdown)
             .field("v1", v1)
             .field("spaces", spaces)
+            .field("sync", sync)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()
     }
