@@ -38,7 +38,7 @@ pub(crate) use list::{Entry, Listing};
 pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
-pub(crate) use sync_run::{Claim, Report, RunEnd, StoredFailure, StoredRun};
+pub(crate) use sync_run::{Claim, RunEnd};
 pub(crate) use sync_task::NewSyncTask;
 pub(crate) use upload::NewPart;
 

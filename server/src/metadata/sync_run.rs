@@ -7,7 +7,7 @@ use super::{Rows, signed, sync_task::no_such_task, unsigned};
 use crate::domain::{
     Error, Result,
     id::{SyncRunId, SyncTaskId},
-    sync::{FailureCode, RunState, RunStats, SyncFailure, TaskState},
+    sync::{FailureCode, Report, RunState, StoredFailure, StoredRun, SyncFailure, TaskState},
     time::Timestamp,
 };
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
@@ -79,32 +79,6 @@ impl Row {
     }
 }
 
-/// A run as it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct StoredRun {
-    pub(crate) id: SyncRunId,
-    pub(crate) task: SyncTaskId,
-    pub(crate) state: RunState,
-    pub(crate) dry_run: bool,
-    pub(crate) created_at: Timestamp,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) ended_at: Option<Timestamp>,
-    /// Why it ended as it did; empty when that needs no words.
-    pub(crate) message: String,
-    pub(crate) report: Report,
-    pub(crate) epoch: i64,
-}
-
-/// What a run tells of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Report {
-    pub(crate) stats: RunStats,
-    /// Keys.
-    pub(crate) working_on: Vec<String>,
-    /// Bytes a second.
-    pub(crate) rate: u64,
-}
-
 /// A run that was just claimed.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
@@ -122,17 +96,16 @@ pub(crate) enum RunEnd {
     Stopped { wait: Duration },
 }
 
-/// A failure, and its place among those of its run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredFailure {
-    pub(crate) id: i64,
-    pub(crate) failure: SyncFailure,
-}
-
 impl<C: ConnectionTrait> Rows<'_, C> {
     /// Whether [`queue_due_runs`](Self::queue_due_runs) has something to do.
     pub(crate) async fn any_run_due(&self) -> Result<bool> {
         let sql = format!("SELECT id FROM sync_task t WHERE {} LIMIT 1", due(self.clock()));
+        self.one::<Id>(sql, []).await.map(|row| row.is_some())
+    }
+
+    /// Whether [`claim_run`](Self::claim_run) would find something.
+    pub(crate) async fn any_run_waits(&self) -> Result<bool> {
+        let sql = format!("SELECT id FROM sync_run WHERE {} LIMIT 1", claimable(self.clock()));
         self.one::<Id>(sql, []).await.map(|row| row.is_some())
     }
 
@@ -192,13 +165,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             "UPDATE sync_run SET state = 'running', lease_owner = $1, lease_epoch = lease_epoch + 1,
                  lease_until = {clock} + $2, started_at = COALESCE(started_at, {clock})
              WHERE id = (SELECT id FROM sync_run
-                 WHERE ended_at IS NULL
-                   AND ((state = 'queued' AND (not_before <= {clock} OR not_before > {clock} + $3))
-                     OR (state = 'running' AND (lease_until < {clock} OR lease_until > {clock} + $4)))
-                 ORDER BY id LIMIT 1 {lock})
-             RETURNING {COLUMNS}"
+                 WHERE {} ORDER BY id LIMIT 1 {lock})
+             RETURNING {COLUMNS}",
+            claimable(clock)
         );
-        let values = [owner.into(), micros(lease).into(), micros(LONGEST_WAIT).into(), micros(LONGEST_LEASE).into()];
+        let values = [owner.into(), micros(lease).into()];
         let Some(row) = self.one::<Row>(sql, values).await? else { return Ok(None) };
         let run = row.into_run()?;
         let resumed = run.epoch > 1;
@@ -396,6 +367,16 @@ fn due(clock: &str) -> String {
     format!(
         "t.state = 'active' AND (t.next_run_at <= {clock} OR t.next_run_at > {clock} + t.interval_us)
          AND NOT EXISTS (SELECT 1 FROM sync_run r WHERE r.task_id = t.id AND r.ended_at IS NULL)"
+    )
+}
+
+/// Which runs may be taken: queued ones whose time has come, and those whose server is silent. A time or a lease that
+/// is further ahead than any can be was set by a clock that was wrong.
+fn claimable(clock: &str) -> String {
+    let (wait, lease) = (micros(LONGEST_WAIT), micros(LONGEST_LEASE));
+    format!(
+        "ended_at IS NULL AND ((state = 'queued' AND (not_before <= {clock} OR not_before > {clock} + {wait}))
+            OR (state = 'running' AND (lease_until < {clock} OR lease_until > {clock} + {lease})))"
     )
 }
 

@@ -29,9 +29,10 @@ pub(crate) use object::{
 pub(crate) use space::{ChangeSpace, RegisterSpace, Sent, SpaceView};
 pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
+pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent, Taken};
 
 use crate::{
-    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig},
+    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -63,6 +64,8 @@ pub(crate) struct Services {
     journal: Arc<Journal>,
     /// Packages that content was put into lately.
     packages: Arc<Cache<PackageId, Package>>,
+    /// What this server knows of the syncs it works on.
+    sync: Arc<sync::LocalRuns>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -74,6 +77,7 @@ pub(crate) struct Rules {
     pub(crate) sweep: SweepConfig,
     pub(crate) spaces: SpacesConfig,
     pub(crate) audit: AuditConfig,
+    pub(crate) sync: SyncConfig,
 }
 
 impl Services {
@@ -97,6 +101,7 @@ impl Services {
             space_changes: Arc::default(),
             journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
+            sync: Arc::default(),
         }
     }
 }

@@ -21,6 +21,7 @@ mod pool;
 mod probe;
 mod room;
 mod shard;
+mod site;
 #[cfg(test)]
 mod suite;
 
@@ -32,3 +33,4 @@ pub(crate) use pool::{Space, Spaces};
 pub(crate) use probe::Unusable;
 pub(crate) use room::Reservation;
 pub(crate) use shard::{Block, Listed};
+pub(crate) use site::SiteRoot;

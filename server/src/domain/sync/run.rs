@@ -1,6 +1,10 @@
 //! A run: how it stands, what it did, and what failed.
 
-use crate::domain::{Error, Result};
+use crate::domain::{
+    Error, Result,
+    id::{SyncRunId, SyncTaskId},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// How a run stands.
@@ -122,6 +126,39 @@ pub(crate) struct SyncFailure {
     pub(crate) code: FailureCode,
     /// Why, for people.
     pub(crate) message: String,
+}
+
+/// A run as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredRun {
+    pub(crate) id: SyncRunId,
+    pub(crate) task: SyncTaskId,
+    pub(crate) state: RunState,
+    pub(crate) dry_run: bool,
+    pub(crate) created_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) ended_at: Option<Timestamp>,
+    /// Why it ended as it did; empty when that needs no words.
+    pub(crate) message: String,
+    pub(crate) report: Report,
+    pub(crate) epoch: i64,
+}
+
+/// What a run tells of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) stats: RunStats,
+    /// Keys.
+    pub(crate) working_on: Vec<String>,
+    /// Bytes a second.
+    pub(crate) rate: u64,
+}
+
+/// A failure, and its place among those of its run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredFailure {
+    pub(crate) id: i64,
+    pub(crate) failure: SyncFailure,
 }
 
 /// What a dry run found that a run would do.

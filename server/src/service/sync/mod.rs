@@ -1,6 +1,15 @@
 //! The space syncer: its tasks, their runs, and what one run is given.
 
+mod history;
+mod lease;
+mod local;
 mod run;
+mod task;
+
+pub(crate) use history::SyncEvent;
+pub(crate) use lease::Taken;
+pub(super) use local::LocalRuns;
+pub(crate) use task::{ChangeSyncTask, CreateSyncTask};
 
 use crate::domain::{
     id::SyncRunId,
