@@ -7,7 +7,6 @@ mod run;
 mod task;
 
 pub(crate) use history::SyncEvent;
-pub(crate) use lease::Taken;
 pub(super) use local::LocalRuns;
 pub(crate) use task::{ChangeSyncTask, CreateSyncTask};
 
