@@ -130,12 +130,7 @@ impl LocalFiles {
         .await
     }
 
-    pub(super) async fn write(
-        &self,
-        path: &str,
-        size: u64,
-        blocks: mpsc::Receiver<Arc<Block>>,
-    ) -> Result<(), Fault> {
+    pub(super) async fn write(&self, path: &str, size: u64, blocks: mpsc::Receiver<Arc<Block>>) -> Result<(), Fault> {
         self.write_at(path, size, None, blocks).await.map(|_| ())
     }
 

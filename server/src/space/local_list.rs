@@ -39,7 +39,10 @@ enum Kind {
     Folder,
     /// What a link leads to is looked at through it.
     LinkedFile,
-    Odd { reason: String, hides: bool },
+    Odd {
+        reason: String,
+        hides: bool,
+    },
 }
 
 impl LocalFiles {
@@ -109,9 +112,7 @@ impl LocalFiles {
                 continue;
             }
             let kind = match (raw.to_str(), entry.file_type()) {
-                (Err(_), _) => {
-                    Kind::Odd { reason: "is no text (UTF-8), which a name must be".to_owned(), hides: true }
-                }
+                (Err(_), _) => Kind::Odd { reason: "is no text (UTF-8), which a name must be".to_owned(), hides: true },
                 (Ok(_), FileType::RegularFile) => Kind::File,
                 (Ok(_), FileType::Directory) => Kind::Folder,
                 (Ok(_), FileType::Symlink | FileType::Unknown) => behind_link(root, &path),

@@ -153,9 +153,7 @@ impl Files {
     pub(crate) fn refuses_name(&self, place: &str) -> Option<String> {
         let too_long = match self {
             Self::Local(_) => place.split('/').any(|step| step.len() > path::LONGEST_STEP),
-            Self::Cloud(cloud) if cloud.has_folders() => {
-                place.split('/').any(|step| step.len() > path::LONGEST_STEP)
-            }
+            Self::Cloud(cloud) if cloud.has_folders() => place.split('/').any(|step| step.len() > path::LONGEST_STEP),
             Self::Cloud(_) => place.len() > path::LONGEST,
         };
         if too_long {
@@ -200,7 +198,8 @@ impl Cloud {
         // Answers tell whole seconds, listings more.
         let seconds = |time: Option<Timestamp>| time.map(|time| time.0.div_euclid(1_000_000));
         let time = told.and_then(|told| seen_of(told).modified);
-        if bytes.len() as u64 != seen.size || (time.is_some() && seconds(time) != seconds(seen.modified)) {
+        let moved = time.is_some() && seen.modified.is_some() && seconds(time) != seconds(seen.modified);
+        if bytes.len() as u64 != seen.size || moved {
             return Err(Fault::Changed);
         }
         Ok(Whole { bytes, kept: told.and_then(kept_time) })
@@ -259,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_time_is_kept_in_the_form_that_rclone_knows() {
-        for (micros, text) in [(1_500_000, "1.500000"), (7_000_000, "7"), (1_700_000_000_123_456, "1700000000.123456")] {
+        for (micros, text) in [(1_500_000, "1.500000"), (7_000_000, "7"), (1_700_000_000_123_456, "1700000000.123456")]
+        {
             assert_eq!(time_text(Timestamp(micros)), text);
             assert_eq!(read_time(text), Some(Timestamp(micros)));
         }

@@ -43,6 +43,15 @@ pub(crate) struct Seen {
     pub(crate) version: Version,
 }
 
+impl Seen {
+    /// Whether `now` is the same version, as far as both tell: some answers tell whole seconds only.
+    pub(crate) fn is_still(&self, now: &Self) -> bool {
+        let seconds = |time: Option<Timestamp>| time.map(|time| time.0.div_euclid(1_000_000));
+        let moved = now.modified.is_some() && seconds(now.modified) != seconds(self.modified);
+        self.size == now.size && !moved && !self.version.differs(&now.version)
+    }
+}
+
 /// What was noted when a file was as it should be at a destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Baseline {
@@ -130,7 +139,9 @@ impl Comparing {
         };
         match self.keeps_time {
             // Some file systems keep whole seconds only.
-            true if source == copy || (copy.0 % 1_000_000 == 0 && source.0.div_euclid(1_000_000) == copy.0 / 1_000_000) => {
+            true if source == copy
+                || (copy.0 % 1_000_000 == 0 && source.0.div_euclid(1_000_000) == copy.0 / 1_000_000) =>
+            {
                 Verdict::Found
             }
             true => Verdict::Differs("its time differs"),
