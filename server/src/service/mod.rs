@@ -29,7 +29,7 @@ pub(crate) use object::{
 pub(crate) use space::{ChangeSpace, RegisterSpace, Sent, SpaceView};
 pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
-pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent, Taken};
+pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent};
 
 use crate::{
     config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},

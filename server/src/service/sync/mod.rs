@@ -17,7 +17,6 @@ mod task;
 
 pub(super) use copy::Memory;
 pub(crate) use history::SyncEvent;
-pub(crate) use lease::Taken;
 pub(super) use local::LocalRuns;
 pub(crate) use task::{ChangeSyncTask, CreateSyncTask};
 
