@@ -31,7 +31,9 @@ mod sync_files;
 
 pub(crate) use fault::Fault;
 pub(crate) use files::{FileEntry, Files};
-pub(crate) use listing::{Found, Item, Listing, Odd};
+#[cfg(test)]
+pub(crate) use listing::Odd;
+pub(crate) use listing::{Found, Item, Listing};
 pub(crate) use marker::Marker;
 pub(crate) use path::place_in;
 pub(crate) use pool::{Space, Spaces};

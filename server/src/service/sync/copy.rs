@@ -54,13 +54,13 @@ impl RunFacts {
 
 /// The memory for contents on their way, over all runs of this server.
 #[derive(Debug, Clone)]
-pub(super) struct Memory {
+pub(in crate::service) struct Memory {
     units: Arc<Semaphore>,
     all: u32,
 }
 
 impl Memory {
-    pub(super) fn new(bytes: u64) -> Self {
+    pub(in crate::service) fn new(bytes: u64) -> Self {
         let all = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 4).clamp(1, u32::MAX >> 4);
         Self { units: Arc::new(Semaphore::new(all as usize)), all }
     }
@@ -94,8 +94,8 @@ impl Copier {
     }
 
     async fn copy_within(&self, item: &Item, lane: &Lane) {
-        let from = self.source.place(&item.key);
-        let copied = tried(|| lane.space.files.copy_from(&from, &lane.place(&item.key), &item.seen)).await;
+        let (from, to) = (self.source.place(&item.key), lane.place(&item.key));
+        let copied = tried(|| lane.space.files.copy_from(&from, &to, &item.seen)).await;
         match copied {
             Ok(version) => self.delivered(lane, item, &item.seen, Delivered { version, hash: None }).await,
             Err(fault) => lane.write_failed(&item.key, &fault),

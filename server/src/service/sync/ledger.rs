@@ -160,8 +160,7 @@ impl Writer {
             match written.await {
                 Err(Error::DatabaseUnavailable(source)) if tried < TRIES => {
                     tried += 1;
-                    let error = &*source as &dyn std::error::Error;
-                    tracing::warn!(%run, error, "run {run} waits for the database");
+                    tracing::warn!(%run, error = &*source as &dyn std::error::Error, "run {run} waits for the database");
                     sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
@@ -169,7 +168,9 @@ impl Writer {
             }
         }
         // Whoever asked may have gone.
-        flushed.into_iter().for_each(|written| drop(written.send(())));
+        for written in flushed {
+            let _ = written.send(());
+        }
         Ok(())
     }
 }

@@ -72,6 +72,7 @@ pub(super) struct Begun<'r> {
 impl<'r> Begun<'r> {
     async fn new(services: &'r Services, run: &'r SyncRun) -> Result<Self, Ended> {
         let task = &run.task;
+        tracing::debug!(run = %run.id, resumed = run.resumed, "run {} looks at its spaces", run.id);
         if task.options.delete_source && task.options.delete_extraneous {
             return Err(Ended::Failed(
                 "deleteSource and deleteExtraneous exclude each other: what was moved away from the source would be \
