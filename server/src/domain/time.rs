@@ -23,6 +23,14 @@ impl Timestamp {
         Self(self.0.saturating_add(micros(span)))
     }
 
+    /// As the standard library tells time.
+    pub(crate) fn to_system(self) -> std::time::SystemTime {
+        let span = Duration::from_micros(self.0.unsigned_abs());
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        let told = if self.0 < 0 { epoch.checked_sub(span) } else { epoch.checked_add(span) };
+        told.unwrap_or(epoch)
+    }
+
     /// Reads RFC 3339 with an offset; `None`: it is something else, or out of range.
     pub(crate) fn from_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(|instant| Self(instant.as_microsecond()))

@@ -24,6 +24,8 @@ mod reserve;
 mod space;
 #[cfg(test)]
 mod suite;
+mod sync_baseline;
+mod sync_plan;
 mod sync_run;
 mod sync_task;
 mod upload;
@@ -38,6 +40,8 @@ pub(crate) use list::{Entry, Listing};
 pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
+pub(crate) use sync_baseline::BaselineChange;
+pub(crate) use sync_plan::StoredStep;
 pub(crate) use sync_run::{Claim, RunEnd};
 pub(crate) use sync_task::NewSyncTask;
 pub(crate) use upload::NewPart;

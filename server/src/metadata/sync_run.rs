@@ -358,6 +358,9 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         if self.execute(sql, [id.0.into(), signed(limit).into()]).await? == limit {
             return Ok(false);
         }
+        if !self.forget_steps(id, limit).await? {
+            return Ok(false);
+        }
         self.execute("DELETE FROM sync_run WHERE id = $1 AND ended_at IS NOT NULL", [id.0.into()]).await.map(|_| true)
     }
 }

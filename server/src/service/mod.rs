@@ -66,6 +66,8 @@ pub(crate) struct Services {
     packages: Arc<Cache<PackageId, Package>>,
     /// What this server knows of the syncs it works on.
     sync: Arc<sync::LocalRuns>,
+    /// For contents that are copied between spaces.
+    sync_memory: sync::Memory,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -90,6 +92,7 @@ impl Services {
         seal: Seal,
         spool: &Path,
     ) -> Self {
+        let sync_memory = sync::Memory::new(rules.sync.memory);
         let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace, spool);
         Self {
             metadata,
@@ -102,6 +105,7 @@ impl Services {
             journal: Arc::default(),
             packages: Arc::new(Cache::new(PACKAGES)),
             sync: Arc::default(),
+            sync_memory,
         }
     }
 }

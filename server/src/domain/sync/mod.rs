@@ -1,5 +1,6 @@
 //! The space syncer: what a task says, what a run did, and which tasks would feed each other.
 
+mod compare;
 mod filter;
 mod overlap;
 mod progress;
@@ -7,6 +8,7 @@ mod run;
 mod task;
 mod window;
 
+pub(crate) use compare::{Baseline, Comparing, Seen, Verdict, Version};
 pub(crate) use filter::{Filter, Filters};
 pub(crate) use overlap::{Flow, Site, find_cycle};
 pub(crate) use progress::Progress;

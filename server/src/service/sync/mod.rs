@@ -1,11 +1,21 @@
 //! The space syncer: its tasks, their runs, and what one run is given.
 
+mod copy;
+mod delete;
+mod fan;
 mod history;
+mod lane;
 mod lease;
+mod ledger;
+mod limit;
 mod local;
+mod pass;
+mod plan;
 mod run;
+mod source;
 mod task;
 
+pub(super) use copy::Memory;
 pub(crate) use history::SyncEvent;
 pub(super) use local::LocalRuns;
 pub(crate) use task::{ChangeSyncTask, CreateSyncTask};
