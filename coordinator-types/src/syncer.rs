@@ -485,6 +485,57 @@ pub struct SyncFailurePage {
     pub next_continuation_token: String,
 }
 
+/// Something that a run would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncStep {
+    /// The file or folder, from the place of the task on; empty: the place itself.
+    #[schema(example = "photos/2026/a.jpg")]
+    pub key: String,
+    /// The space of the destination; `null`: the source.
+    #[serde(rename = "destUserSpaceID")]
+    #[schema(example = 2)]
+    pub dest_user_space_id: Option<i64>,
+    /// The folder of that destination.
+    #[schema(example = "space2/svr")]
+    pub dest_path: Option<String>,
+    /// What would be done.
+    pub action: SyncAction,
+    /// The bytes of the file, as decimal text.
+    #[schema(example = "4096")]
+    pub size: String,
+    /// Why, for people; may be reworded.
+    #[schema(example = "it is not there")]
+    pub reason: String,
+}
+
+/// What a run would do with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum SyncAction {
+    /// Copy it.
+    Copy,
+    /// Delete it.
+    Delete,
+    /// Make an empty folder.
+    MakeFolder,
+    /// It would fail.
+    Fail,
+}
+
+/// A page of the plan of a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncPlanPage {
+    /// The steps, in the order in which they would be done.
+    pub steps: Vec<SyncStep>,
+    /// Whether there are more.
+    #[schema(example = false)]
+    pub is_truncated: bool,
+    /// Where the next page begins; empty on the last one.
+    #[schema(example = "")]
+    pub next_continuation_token: String,
+}
+
 /// What `event: end` carries: nothing more will happen to the task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SyncEnd {
