@@ -261,3 +261,156 @@ impl NameGuard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            id::SyncRunId,
+            sync::{Mode, Version},
+            time::Timestamp,
+        },
+        space::Odd,
+    };
+    use futures::stream;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    type Files = BTreeMap<String, (u64, i64)>;
+
+    fn seen(size: u64, time: i64) -> Seen {
+        Seen { size, modified: Some(Timestamp(time)), version: Version(format!("{size}-{time}")) }
+    }
+
+    fn listed(files: &Files) -> Listed {
+        let found: Vec<_> = files
+            .iter()
+            .map(|(key, (size, time))| Ok(Found::Item(Item { key: key.clone(), seen: seen(*size, *time) })))
+            .collect();
+        stream::iter(found).boxed()
+    }
+
+    fn known(files: &Files) -> Vec<Baseline> {
+        let one = |(key, (size, time)): (&String, &(u64, i64))| Baseline {
+            key: key.clone(),
+            source: seen(*size, *time),
+            copy: seen(*size, *time),
+            hash: Some("h".to_owned()),
+            run: SyncRunId(1),
+        };
+        files.iter().map(one).collect()
+    }
+
+    fn remembered(files: &Files) -> Remembered {
+        stream::iter(known(files).into_iter().map(Ok)).boxed()
+    }
+
+    fn rules(filters: &Filters) -> Rules<'_> {
+        let mode = Mode::Diff { include_size: true, include_mod_time: true };
+        let comparing = Comparing { mode, run: SyncRunId(2), keeps_time: true, proof: false };
+        Rules { comparing, filters, folders: false, delete_extraneous: true }
+    }
+
+    async fn steps(source: &Files, sides: &[(Files, Files)]) -> Vec<(String, Vec<Step>)> {
+        let filters = Filters::default();
+        let rules = rules(&filters);
+        let lanes = sides.iter().map(|(copy, base)| (listed(copy), remembered(base))).collect();
+        let mut merge = Merge::new(listed(source), lanes);
+        let mut told = Vec::new();
+        while let Some(row) = merge.next().await.unwrap() {
+            let lanes = row.lanes.iter().map(|lane| rules.step(row.source.as_ref(), lane, &row.key, || None));
+            told.push((row.key.clone(), lanes.collect()));
+        }
+        told
+    }
+
+    /// What ought to be done, said as simply as it can be: by maps that hold everything.
+    fn ought(source: &Files, copy: &Files, base: &Files, key: &str) -> &'static str {
+        match (source.get(key), copy.get(key), base.get(key)) {
+            (None, None, Some(_)) => "forget",
+            (None, None, None) => "nothing",
+            (None, Some(_), _) => "delete",
+            (Some(_), None, _) => "copy",
+            (Some(source), Some(copy), None) => {
+                if source == copy {
+                    "note"
+                } else {
+                    "copy"
+                }
+            }
+            (Some(source), Some(copy), Some(base)) => {
+                if source == base && copy == base {
+                    "skip"
+                } else {
+                    "copy"
+                }
+            }
+        }
+    }
+
+    fn word(step: &Step) -> &'static str {
+        match step {
+            Step::Nothing => "nothing",
+            Step::Skip => "skip",
+            Step::Note(_) => "note",
+            Step::Forget => "forget",
+            Step::Copy(_) => "copy",
+            Step::MakeFolder => "folder",
+            Step::Delete => "delete",
+            Step::Fail(..) => "fail",
+        }
+    }
+
+    fn some_files() -> impl Strategy<Value = Files> {
+        proptest::collection::btree_map("[ab/.-]{1,3}x", (0..2_u64, 0..2_i64), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn the_plan_is_what_maps_of_everything_say(
+            source in some_files(),
+            sides in proptest::collection::vec((some_files(), some_files()), 1..3),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let told = runtime.block_on(steps(&source, &sides));
+            let mut keys: Vec<String> = source.keys().cloned().collect();
+            keys.extend(sides.iter().flat_map(|(copy, base)| copy.keys().chain(base.keys()).cloned()));
+            keys.sort();
+            keys.dedup();
+            prop_assert_eq!(told.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+            for (key, steps) in &told {
+                for (step, (copy, base)) in steps.iter().zip(&sides) {
+                    prop_assert_eq!(word(step), ought(&source, copy, base, key), "{}", key);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_name_and_what_filters_leave_out_are_never_deleted() {
+        let filters = Filters::compile(&[crate::domain::sync::Filter::Size { min: None, max: Some(5) }]).unwrap();
+        let rules = rules(&filters);
+        let item = |size| Found::Item(Item { key: "k".to_owned(), seen: seen(size, 1) });
+        let lane = |copy| LaneRow { copy: Some(copy), base: None };
+        let odd = Found::Odd(Odd { key: "k".to_owned(), reason: "is odd".to_owned(), hides: false });
+        let step = |source: Option<&Found>, copy| rules.step(source, &lane(copy), "k", || None);
+        assert!(matches!(step(Some(&odd), item(1)), Step::Fail(FailureCode::Name, _)));
+        assert_eq!(step(None, odd.clone()), Step::Nothing);
+        assert_eq!(step(None, item(6)), Step::Nothing, "left out by its size");
+        assert_eq!(step(Some(&item(6)), item(1)), Step::Nothing, "the source has it, though the task is not about it");
+        assert_eq!(step(None, item(5)), Step::Delete);
+    }
+
+    #[test]
+    fn names_exclude_each_other_where_there_are_folders() {
+        let mut guard = NameGuard::new(false);
+        let refused = |guard: &mut NameGuard, keys: &[&str]| -> Vec<String> {
+            keys.iter().filter(|key| guard.refuse(key).is_some()).map(|key| (*key).to_owned()).collect()
+        };
+        assert_eq!(refused(&mut guard, &["A", "a", "a-b", "a.txt", "a/b", "a/c/d", "a0", "b/c"]), ["a/b", "a/c/d"]);
+        let mut guard = NameGuard::new(true);
+        let keys = ["Dir/a", "Dir/b", "Dir/sub/X", "Dir/sub/x", "README", "dir/c", "readme", "z"];
+        assert_eq!(refused(&mut guard, &keys), ["Dir/sub/x", "dir/c", "readme"]);
+    }
+}
