@@ -40,10 +40,10 @@ pub(crate) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
 /// Side-by-side benchmarks of Holdall, Garage and s3s-fs.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
-    /// Only these workloads: upload-many, put-small, get-small, put-medium, get-medium, large, listing, memory, commit, start, floor, spaces-many, spaces-large, spaces-import
+    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Only these servers: holdall, garage, garage-fsync, s3s-fs
+    /// Only these servers: holdall, holdall-s3, garage, garage-fsync, s3s-fs
     #[arg(long, value_delimiter = ',')]
     peers_only: Vec<String>,
     /// Rounds of each workload; the median is quoted
@@ -76,7 +76,7 @@ pub(crate) struct Settings {
 }
 
 /// Everything that can be asked for with `--only`, in the order in which it runs.
-const WORKLOADS: [&str; 14] = [
+const WORKLOADS: [&str; 15] = [
     "floor",
     "start",
     "upload-many",
@@ -87,13 +87,40 @@ const WORKLOADS: [&str; 14] = [
     "commit",
     "large",
     "listing",
+    "s3-copy-complete",
     "memory",
     "spaces-many",
     "spaces-large",
     "spaces-import",
 ];
 
+/// Short names for the workloads of all S3 servers alone, ours among them.
+const OF_S3: [(&str, &[&str]); 6] = [
+    ("s3-put-small", &["put-small"]),
+    ("s3-get-small", &["get-small"]),
+    ("s3-medium", &["put-medium", "get-medium"]),
+    ("s3-large", &["large"]),
+    ("s3-list", &["listing"]),
+    ("s3-copy-complete", &["s3-copy-complete"]),
+];
+
 impl Settings {
+    /// Puts what the short names stand for in their place. Where nothing else is asked for, no server is asked by `/v1`.
+    fn expand(&mut self) {
+        let meant = |name: &String| OF_S3.into_iter().find(|(short, _)| short == name).map(|(_, workloads)| workloads);
+        if self.peers_only.is_empty() && !self.only.is_empty() && self.only.iter().all(|name| meant(name).is_some()) {
+            let s3 = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Holdall);
+            self.peers_only = s3.map(|kind| kind.name().to_owned()).collect();
+        }
+        let named = std::mem::take(&mut self.only);
+        for name in named {
+            match meant(&name) {
+                Some(workloads) => self.only.extend(workloads.iter().map(|&workload| workload.to_owned())),
+                None => self.only.push(name),
+            }
+        }
+    }
+
     pub(crate) fn wants(&self, workload: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == workload)
     }
@@ -127,7 +154,8 @@ impl Settings {
 /// One thread drives all connections: the client must leave as much of the machine as it can to the servers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let mut settings = Settings::parse();
+    settings.expand();
     match settings.check() {
         Ok(()) => (),
         Err(error) => {

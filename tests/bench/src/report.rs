@@ -19,7 +19,7 @@ const fn row(id: &'static str, title: &'static str, unit: &'static str) -> Row {
     Row { id, title, unit }
 }
 
-const ROWS: [Row; 37] = [
+const ROWS: [Row; 41] = [
     row("upload-many", "1 000 files of 4 KiB in one `/v1/object/upload`", "objects/s"),
     row("put-small", "upload 4 KiB, 32 at once", "objects/s"),
     row("get-small", "download 4 KiB, 32 at once", "objects/s"),
@@ -39,6 +39,10 @@ const ROWS: [Row; 37] = [
     row("list-all-10k", "page through 10 thousand objects", "keys/s"),
     row("list-all-1m", "page through 1 million objects", "keys/s"),
     row("stream-all-1m", "`getPackageObjects` of 1 million objects", "keys/s"),
+    row("complete-small", "complete an upload of 32 MiB in parts of 16 MiB", "ms"),
+    row("complete-5g", "complete an upload of 5 GiB in parts of 16 MiB", "ms"),
+    row("copy-small", "copy an object of 32 MiB", "ms"),
+    row("copy-5g", "copy an object of 5 GiB", "ms"),
     row("memory-idle", "peak resident memory after start, 1 million objects stored", "MiB"),
     row("memory-stream-all", "peak resident memory, `getPackageObjects` of 1 million", "MiB"),
     row("memory-upload", "peak resident memory, 16 uploads of 1 GiB at once", "MiB"),
@@ -78,7 +82,7 @@ struct Target {
 
 fn targets() -> Vec<Target> {
     use Aim::{AtLeast, AtMost};
-    use Kind::{Garage, GarageFsync, Holdall, S3sFs};
+    use Kind::{Garage, GarageFsync, Holdall, HoldallS3, S3sFs};
     fn ratio(results: &Results, one: (&'static str, Kind), other: (&'static str, Kind)) -> Option<f64> {
         Some(results.median(one.0, one.1)? / results.median(other.0, other.1)?)
     }
@@ -119,6 +123,49 @@ fn targets() -> Vec<Target> {
         }),
         target("download 1 GiB ÷ Garage", AtLeast(2.5), "×", |r| {
             ratio(r, ("get-large", Holdall), ("get-large", Garage))
+        }),
+        target("S3: upload 4 KiB at 32 ÷ Garage", AtLeast(4.0), "×", |r| {
+            ratio(r, ("put-small", HoldallS3), ("put-small", Garage))
+        }),
+        target("S3: upload 4 KiB at 32 ÷ s3s-fs", AtLeast(1.0), "×", |r| {
+            ratio(r, ("put-small", HoldallS3), ("put-small", S3sFs))
+        }),
+        target("S3: upload 4 KiB at 32 ÷ Garage, fsync on", AtLeast(15.0), "×", |r| {
+            ratio(r, ("put-small", HoldallS3), ("put-small", GarageFsync))
+        }),
+        target("S3: download 4 KiB at 32 ÷ Garage", AtLeast(4.0), "×", |r| {
+            ratio(r, ("get-small", HoldallS3), ("get-small", Garage))
+        }),
+        target("S3: download 4 KiB at 32 ÷ s3s-fs", AtLeast(1.3), "×", |r| {
+            ratio(r, ("get-small", HoldallS3), ("get-small", S3sFs))
+        }),
+        target("S3: upload 1 MiB at 8 ÷ Garage", AtLeast(1.5), "×", |r| {
+            ratio(r, ("put-medium", HoldallS3), ("put-medium", Garage))
+        }),
+        target("S3: download 1 MiB at 8 ÷ Garage", AtLeast(2.0), "×", |r| {
+            ratio(r, ("get-medium", HoldallS3), ("get-medium", Garage))
+        }),
+        target("S3: upload 1 GiB, the better way ÷ Garage's", AtLeast(2.0), "×", |r| {
+            Some(large(r, HoldallS3)? / large(r, Garage)?)
+        }),
+        target("S3: download 1 GiB ÷ Garage", AtLeast(2.5), "×", |r| {
+            ratio(r, ("get-large", HoldallS3), ("get-large", Garage))
+        }),
+        target("S3: listing, keys/s at 1 million", AtLeast(200_000.0), "", |r| r.median("list-all-1m", HoldallS3)),
+        target("S3: first page flat, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {
+            ratio(r, ("list-flat-1m", HoldallS3), ("list-flat-10k", HoldallS3))
+        }),
+        target(
+            "S3: first page by delimiter, 1 000 directories ÷ first page flat, 1 million",
+            AtMost(2.0),
+            "×",
+            |r| ratio(r, ("list-wide-1m", HoldallS3), ("list-flat-1m", HoldallS3)),
+        ),
+        target("S3: complete an upload of 5 GiB ÷ of 32 MiB", AtMost(3.0), "×", |r| {
+            ratio(r, ("complete-5g", HoldallS3), ("complete-small", HoldallS3))
+        }),
+        target("S3: copy 5 GiB ÷ 32 MiB", AtMost(3.0), "×", |r| {
+            ratio(r, ("copy-5g", HoldallS3), ("copy-small", HoldallS3))
         }),
         target("listing, keys/s at 1 million", AtLeast(200_000.0), "", |r| r.median("list-all-1m", Holdall)),
         target("first page flat, 1 million ÷ 10 thousand", AtMost(1.5), "×", |r| {

@@ -18,19 +18,23 @@ use crate::{Outcome, Settings, fail};
 /// Whom we measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
+    /// By `/v1`.
     Holdall,
+    /// By its S3 door.
+    HoldallS3,
     Garage,
     GarageFsync,
     S3sFs,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Holdall, Self::Garage, Self::GarageFsync, Self::S3sFs];
+    pub(crate) const ALL: [Self; 5] = [Self::Holdall, Self::HoldallS3, Self::Garage, Self::GarageFsync, Self::S3sFs];
 
     /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Holdall => "holdall",
+            Self::HoldallS3 => "holdall-s3",
             Self::Garage => "garage",
             Self::GarageFsync => "garage-fsync",
             Self::S3sFs => "s3s-fs",
@@ -41,6 +45,7 @@ impl Kind {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Holdall => "Holdall",
+            Self::HoldallS3 => "Holdall, S3",
             Self::Garage => "Garage",
             Self::GarageFsync => "Garage, fsync on",
             Self::S3sFs => "s3s-fs",
@@ -69,6 +74,7 @@ impl Server {
         fs::create_dir_all(directory)?;
         match kind {
             Kind::Holdall => Self::start_holdall(settings, directory).await,
+            Kind::HoldallS3 => Self::start_holdall_s3(settings, directory).await,
             Kind::Garage => Self::start_garage(settings, directory, false).await,
             Kind::GarageFsync => Self::start_garage(settings, directory, true).await,
             Kind::S3sFs => Self::start_s3s_fs(settings, directory).await,
@@ -81,33 +87,22 @@ impl Server {
             let pid = settings.holdall_pid;
             return Ok(Self { kind: Kind::Holdall, target, pid, started_in: Duration::ZERO, child: None });
         }
-        let mut command = Command::new(&settings.holdall_bin);
-        command.arg("serve").arg("--data").arg(directory.join("data"));
-        command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0"]);
-        command.stdout(Stdio::piped());
-        // Directories that are imported lie beside its data.
-        command.env("HOLDALL_SPACES__LOCAL_ROOTS", format!("[{:?}]", fs::canonicalize(&settings.dir)?));
-        // Ours, which it would refuse as unknown settings; its own pass through, to be tried out.
-        command.env_remove("HOLDALL_BENCH_PEERS").env_remove("HOLDALL_BENCH_DIR");
-        let begin = Instant::now();
-        let mut child = spawn(command, directory)?;
-        let Some(stdout) = child.stdout.take() else { return fail("the server has no standard output") };
-        let mut lines = BufReader::new(stdout).lines();
-        let address = loop {
-            let Ok(line) = tokio::time::timeout(START_LIMIT, lines.next_line()).await else {
-                return fail("holdall did not say where it listens");
-            };
-            let Some(line) = line? else { return fail(died(directory)) };
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.trim().parse::<SocketAddr>()?;
-            }
-        };
-        first_answer(address, b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", true, begin, directory).await?;
-        let started_in = begin.elapsed();
-        // What else it prints must not fill the pipe.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let Launched { child, address, started_in, .. } = launch_holdall(settings, directory).await?;
         let target = Target::v1(address, &fresh_name()).await?;
         Ok(Self { kind: Kind::Holdall, target, pid: child.id(), started_in, child: Some(child) })
+    }
+
+    /// The same program, asked as its peers are: by S3, opened by its first credential.
+    async fn start_holdall_s3(settings: &Settings, directory: &Path) -> Outcome<Self> {
+        let Launched { child, s3, started_in, .. } = launch_holdall(settings, directory).await?;
+        let text = fs::read_to_string(directory.join("data/credentials.toml"))?;
+        let [access_key, secret_key] = ["access_key", "secret_key"].map(|name| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default().trim_matches([' ', '=', '"']).to_owned()
+        });
+        let target = Target::s3(s3, BUCKET, &access_key, &secret_key);
+        make_bucket(&target).await?;
+        Ok(Self { kind: Kind::HoldallS3, target, pid: child.id(), started_in, child: Some(child) })
     }
 
     async fn start_garage(settings: &Settings, directory: &Path, fsync: bool) -> Outcome<Self> {
@@ -130,7 +125,7 @@ impl Server {
         command.env("GARAGE_DEFAULT_BUCKET", BUCKET).env("RUST_LOG", "warn");
         let kind = if fsync { Kind::GarageFsync } else { Kind::Garage };
         let target = Target::s3(SocketAddr::from((Ipv4Addr::LOCALHOST, s3)), BUCKET, &access_key, &secret_key);
-        Self::start_s3(kind, command, target, directory, None).await
+        Self::start_s3(kind, command, target, directory, false).await
     }
 
     async fn start_s3s_fs(settings: &Settings, directory: &Path) -> Outcome<Self> {
@@ -142,7 +137,7 @@ impl Server {
         command.args(["--access-key", &access_key, "--secret-key", &secret_key, "--host", "127.0.0.1"]);
         command.arg("--port").arg(port.to_string()).arg(root);
         let target = Target::s3(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), BUCKET, &access_key, &secret_key);
-        Self::start_s3(Kind::S3sFs, command, target, directory, Some("PUT")).await
+        Self::start_s3(Kind::S3sFs, command, target, directory, true).await
     }
 
     async fn start_s3(
@@ -150,7 +145,7 @@ impl Server {
         mut command: Command,
         target: Target,
         directory: &Path,
-        create_bucket: Option<&str>,
+        create_bucket: bool,
     ) -> Outcome<Self> {
         command.stdout(Stdio::from(log(directory)?));
         let begin = Instant::now();
@@ -158,12 +153,10 @@ impl Server {
         let mut request = Vec::new();
         target.list(&mut request, "", false, None);
         // Until the bucket exists an orderly refusal is a good answer; a server that makes it itself must show it.
-        first_answer(target.address, &request, create_bucket.is_none(), begin, directory).await?;
+        first_answer(target.address, &request, !create_bucket, begin, directory).await?;
         let started_in = begin.elapsed();
-        if let Some(method) = create_bucket {
-            let mut request = Vec::new();
-            target.bare(&mut request, method, &format!("/{BUCKET}"), "");
-            Connection::open(target.address).await?.call(&request, |_| ()).await?;
+        if create_bucket {
+            make_bucket(&target).await?;
         }
         Ok(Self { kind, target, pid: child.id(), started_in, child: Some(child) })
     }
@@ -199,6 +192,55 @@ impl Server {
             _ => fail(format!("no {name} in the process status")),
         }
     }
+}
+
+/// A Holdall that answers, and where.
+struct Launched {
+    child: Child,
+    address: SocketAddr,
+    s3: SocketAddr,
+    started_in: Duration,
+}
+
+async fn launch_holdall(settings: &Settings, directory: &Path) -> Outcome<Launched> {
+    let mut command = Command::new(&settings.holdall_bin);
+    command.arg("serve").arg("--data").arg(directory.join("data"));
+    command.args(["--listen", "127.0.0.1:0", "--s3-listen", "127.0.0.1:0"]);
+    command.stdout(Stdio::piped());
+    // Directories that are imported lie beside its data.
+    command.env("HOLDALL_SPACES__LOCAL_ROOTS", format!("[{:?}]", fs::canonicalize(&settings.dir)?));
+    // Ours, which it would refuse as unknown settings; its own pass through, to be tried out.
+    command.env_remove("HOLDALL_BENCH_PEERS").env_remove("HOLDALL_BENCH_DIR");
+    let begin = Instant::now();
+    let mut child = spawn(command, directory)?;
+    let Some(stdout) = child.stdout.take() else { return fail("the server has no standard output") };
+    let mut lines = BufReader::new(stdout).lines();
+    let mut s3 = None;
+    let (address, s3) = loop {
+        let Ok(line) = tokio::time::timeout(START_LIMIT, lines.next_line()).await else {
+            return fail("holdall did not say where it listens");
+        };
+        let Some(line) = line? else { return fail(died(directory)) };
+        s3 = s3.or_else(|| line.strip_prefix("S3 on http://").and_then(|address| address.trim().parse().ok()));
+        if let (Some((_, address)), Some(s3)) = (line.split_once("listening on http://"), s3) {
+            break (address.trim().parse::<SocketAddr>()?, s3);
+        }
+    };
+    first_answer(address, b"GET /readyz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", true, begin, directory).await?;
+    let started_in = begin.elapsed();
+    // What else it prints must not fill the pipe.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok(Launched { child, address, s3, started_in })
+}
+
+/// Makes the bucket of an S3 server; one that is there already is as good.
+async fn make_bucket(target: &Target) -> Outcome<()> {
+    let mut request = Vec::new();
+    target.bare(&mut request, "PUT", &format!("/{BUCKET}"), "");
+    let mut connection = Connection::open(target.address).await?;
+    connection.send(&request).await?;
+    let status = connection.receive(|_| ()).await?.status;
+    if status == 200 || status == 409 { Ok(()) } else { fail(format!("making the bucket: {status}")) }
 }
 
 /// Processor time that a process has used so far.

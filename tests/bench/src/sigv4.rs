@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 const REGION: &str = "us-east-1";
 const SIGNED_HEADERS: &str = "host;x-amz-content-sha256;x-amz-date";
+const SIGNED_WITH_SOURCE: &str = "host;x-amz-content-sha256;x-amz-copy-source;x-amz-date";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// Signs requests with one date, which servers accept for 15 minutes: make a new one for every measurement.
@@ -40,9 +41,24 @@ impl Signer {
         query: &str,
         length: Option<u64>,
     ) {
+        self.head_with(out, method, host, (path, query), None, length);
+    }
+
+    /// The same for a request that may copy another object, whose place stands in a header of its own.
+    pub(crate) fn head_with(
+        &self,
+        out: &mut Vec<u8>,
+        method: &str,
+        host: &str,
+        (path, query): (&str, &str),
+        source: Option<&str>,
+        length: Option<u64>,
+    ) {
         let date = &self.date;
+        let source = source.map(|source| format!("x-amz-copy-source:{source}\n")).unwrap_or_default();
+        let signed = if source.is_empty() { SIGNED_HEADERS } else { SIGNED_WITH_SOURCE };
         let canonical = format!(
-            "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{UNSIGNED}\nx-amz-date:{date}\n\n{SIGNED_HEADERS}\n{UNSIGNED}"
+            "{method}\n{path}\n{query}\nhost:{host}\nx-amz-content-sha256:{UNSIGNED}\n{source}x-amz-date:{date}\n\n{signed}\n{UNSIGNED}"
         );
         let to_sign =
             format!("AWS4-HMAC-SHA256\n{date}\n{}\n{}", self.scope, hex(&Sha256::digest(canonical.as_bytes())));
@@ -51,10 +67,14 @@ impl Signer {
         let head = format!(
             "{method} {path}{mark}{query} HTTP/1.1\r\nhost: {host}\r\nx-amz-date: {date}\r\n\
              x-amz-content-sha256: {UNSIGNED}\r\nauthorization: AWS4-HMAC-SHA256 Credential={}/{}, \
-             SignedHeaders={SIGNED_HEADERS}, Signature={signature}\r\n",
+             SignedHeaders={signed}, Signature={signature}\r\n",
             self.access_key, self.scope
         );
         out.extend_from_slice(head.as_bytes());
+        if !source.is_empty() {
+            out.extend_from_slice(source.trim_end().as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
         if let Some(length) = length {
             out.extend_from_slice(format!("content-length: {length}\r\n").as_bytes());
         }

@@ -354,6 +354,13 @@ impl Target {
         }
     }
 
+    /// Appends an S3 request that copies one object to another place.
+    pub(crate) fn s3_copy(&self, out: &mut Vec<u8>, from: &str, to: &str) {
+        if let Dialect::S3 { signer, .. } = &self.dialect {
+            signer.head_with(out, "PUT", &self.host, (&self.s3_path(to), ""), Some(&self.s3_path(from)), Some(0));
+        }
+    }
+
     /// Appends the head of an S3 request with a body.
     pub(crate) fn s3_head(&self, out: &mut Vec<u8>, method: &str, path: &str, query: &str, length: u64) {
         if let Dialect::S3 { signer, .. } = &self.dialect {

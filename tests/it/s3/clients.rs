@@ -31,6 +31,20 @@ fn run(scenario: &str, needs: &[&str]) {
     );
 }
 
+/// Amazon's SDK for Rust, driven by the suite of s3s for S3 servers.
+#[test]
+#[ignore = "needs HOLDALL_TEST_E2E; tests/run provides it"]
+fn s3s_e2e() {
+    let server = Server::start();
+    let door = server.s3();
+    let mut command = Command::new(provided("HOLDALL_TEST_E2E"));
+    command.env("AWS_ENDPOINT_URL", door.endpoint()).env("AWS_REGION", "us-east-1");
+    command.env("AWS_ACCESS_KEY_ID", &door.signer.access_key).env("AWS_SECRET_ACCESS_KEY", &door.signer.secret);
+    let output = command.output().unwrap();
+    let said = format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{said}", output.status);
+}
+
 fn provided(variable: &str) -> std::ffi::OsString {
     env::var_os(variable).unwrap_or_else(|| panic!("{variable} is not set: run tests/run"))
 }

@@ -2,7 +2,7 @@
 
 use holdall_tests::Server;
 use object_store::{
-    aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut},
+    aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut, S3CopyIfNotExists},
     integration,
 };
 
@@ -16,6 +16,7 @@ fn store(server: &Server) -> AmazonS3 {
         .with_access_key_id(&door.signer.access_key)
         .with_secret_access_key(&door.signer.secret)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_copy_if_not_exists(S3CopyIfNotExists::Multipart)
         .build()
         .unwrap()
 }
@@ -42,6 +43,7 @@ async fn objects_and_listings() {
 async fn names_copies_and_attributes() {
     let (_server, store) = prepared().await;
     integration::rename_and_copy(&store).await;
+    integration::copy_if_not_exists(&store).await;
     integration::copy_rename_nonexistent_object(&store).await;
     integration::get_nonexistent_object(&store, None).await.unwrap_err();
     integration::put_get_attributes(&store).await;

@@ -73,7 +73,7 @@ async fn one_round(bench: &mut Bench, server: &Server, round: usize, size: u64) 
     settle().await;
     let number = bench.fresh_contents(1);
     let begin = Instant::now();
-    let stored = put_in_parts(&target, format!("parts-{round}"), number, size).await?;
+    let (stored, _) = put_in_parts(&target, format!("parts-{round}"), number, size).await?;
     bench.record_value("put-large-parts", server.kind, megabytes / begin.elapsed().as_secs_f64());
     if round == 0 {
         let [connection] = &mut lanes;
@@ -82,8 +82,8 @@ async fn one_round(bench: &mut Bench, server: &Server, round: usize, size: u64) 
     Ok(())
 }
 
-/// The upload in parts, four at once, each on its own connection.
-async fn put_in_parts(target: &Target, path: String, number: u64, size: u64) -> Outcome<Stored> {
+/// The upload in parts, four at once, each on its own connection; also tells how long its completion took.
+pub(super) async fn put_in_parts(target: &Target, path: String, number: u64, size: u64) -> Outcome<(Stored, Duration)> {
     let mut connection = Connection::open(target.address).await?;
     let upload = Upload::begin(target, &mut connection, &path).await?;
     let parts = size.div_ceil(PART);
@@ -109,8 +109,9 @@ async fn put_in_parts(target: &Target, path: String, number: u64, size: u64) -> 
     });
     let mut done = try_join_all(lanes).await?.concat();
     done.sort_unstable();
+    let begin = Instant::now();
     let id = upload.complete(target, &mut connection, &path, &done).await?;
-    Ok(Stored { path, id, content: number })
+    Ok((Stored { path, id, content: number }, begin.elapsed()))
 }
 
 /// An upload in parts that has begun: by the id of its object or by S3's upload id.

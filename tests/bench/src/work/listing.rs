@@ -2,8 +2,8 @@
 //!
 //! Half of the objects lie in 1 000 directories below `wide/`, half in 10 directories below `deep/`. So every first page
 //! returns the same at both sizes (flat 1 000 objects, by delimiter 1 000 or 10 prefixes), and only what lies below
-//! differs. Holdall is filled by uploads of 1 000 files of 16 bytes a request, directory after directory, as a person
-//! would upload a tree.
+//! differs. By `/v1`, Holdall is filled by uploads of 1 000 files of 16 bytes a request, directory after directory, as a
+//! person would upload a tree; by S3, with one PUT each.
 
 use std::time::Duration;
 
@@ -36,8 +36,9 @@ const MILLION: Rows = Rows { flat: "list-flat-1m", wide: "list-wide-1m", deep: "
 pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
     let million: u64 = if bench.settings.quick { 100_000 } else { 1_000_000 };
     bench.demand_room(10_000_000_000)?;
-    let small = bench.fleet("listing", &bench.wanted(&[Kind::Holdall, Kind::Garage, Kind::S3sFs])).await?;
-    let large = bench.fleet("listing-1m", &bench.wanted(&[Kind::Holdall])).await?;
+    let small =
+        bench.fleet("listing", &bench.wanted(&[Kind::Holdall, Kind::HoldallS3, Kind::Garage, Kind::S3sFs])).await?;
+    let large = bench.fleet("listing-1m", &bench.wanted(&[Kind::Holdall, Kind::HoldallS3])).await?;
     for server in &small.servers {
         fill(bench, server, 10_000).await?;
     }
@@ -53,7 +54,7 @@ pub(crate) async fn run(bench: &mut Bench) -> Outcome<()> {
         }
     }
     small.stop().await?;
-    if bench.settings.holdall_url.is_none() && !large.servers.is_empty() {
+    if bench.settings.holdall_url.is_none() && large.servers.iter().any(|server| server.kind == Kind::Holdall) {
         return stream_all(bench, large, million).await;
     }
     large.stop().await
@@ -149,7 +150,8 @@ async fn page_through(target: &Target, connection: &mut Connection) -> Outcome<u
 
 /// A fresh process on the same data, so that its peak memory is that of this one call.
 async fn stream_all(bench: &mut Bench, mut fleet: Fleet, objects: u64) -> Outcome<()> {
-    let Some(old) = fleet.servers.pop() else { return Ok(()) };
+    let Some(place) = fleet.servers.iter().position(|server| server.kind == Kind::Holdall) else { return Ok(()) };
+    let old = fleet.servers.remove(place);
     let target = old.target.clone();
     old.stop().await?;
     let directory = fleet.directory().join(Kind::Holdall.name());
@@ -167,5 +169,6 @@ async fn stream_all(bench: &mut Bench, mut fleet: Fleet, objects: u64) -> Outcom
     }
     bench.record_value("stream-all-1m", server.kind, objects as f64 / elapsed.as_secs_f64());
     bench.record_value("memory-stream-all", server.kind, server.peak_memory()? as f64 / f64::from(1 << 20));
-    server.stop().await
+    server.stop().await?;
+    fleet.stop().await
 }

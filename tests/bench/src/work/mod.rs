@@ -1,6 +1,7 @@
 //! The workloads, in the order in which they run.
 
 mod commit;
+mod copy;
 mod floor;
 mod large;
 mod listing;
@@ -46,6 +47,7 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("commit" => commit::run);
     run!("large" => large::run);
     run!("listing" => listing::run);
+    run!("s3-copy-complete" => copy::run);
     run!("memory" => memory::run);
     run!("spaces-many" => spaces::many);
     run!("spaces-large" => spaces::large);
