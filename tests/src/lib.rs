@@ -9,6 +9,7 @@
 
 mod background;
 pub mod client;
+pub mod door;
 pub mod fixture;
 pub mod form;
 pub mod garage;
@@ -25,6 +26,7 @@ pub mod wait;
 pub mod webdav;
 
 pub use client::{Answer, Client, Object, Page};
+pub use door::{Ask, Door};
 pub use form::Form;
 pub use garage::Garage;
 pub use proxy::{Deed, Proxy, Rule};

@@ -2,7 +2,9 @@
 
 use crate::{
     Client,
+    door::Door,
     inspect::{self, Snapshot},
+    sign::Signer,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -143,6 +145,7 @@ pub struct Server {
 struct Running {
     child: Child,
     address: SocketAddr,
+    s3_address: SocketAddr,
 }
 
 type Log = Arc<Mutex<String>>;
@@ -169,6 +172,16 @@ impl Server {
 
     pub fn address(&self) -> SocketAddr {
         self.running.as_ref().expect("the server runs").address
+    }
+
+    /// Where its S3 door is.
+    pub fn s3_address(&self) -> SocketAddr {
+        self.running.as_ref().expect("the server runs").s3_address
+    }
+
+    /// The S3 door, opened by the first credential. After a restart, ask for a new one.
+    pub fn s3(&self) -> Door {
+        Door::new(self.s3_address(), Signer::first(self).for_s3())
     }
 
     /// The data directory.
@@ -302,12 +315,12 @@ impl Server {
         let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         let output = Arc::clone(&self.output);
         thread::spawn(move || {
+            let mut s3_address = None;
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 append(&output, &line);
-                if let Some((_, address)) = line.split_once("listening on http") {
-                    let address = address.trim_start_matches(['s', ':', '/']);
-                    let address = address.split_whitespace().next().unwrap_or_default();
-                    let _ = sender.send(address.trim_end_matches('/').parse::<SocketAddr>().unwrap());
+                s3_address = s3_address.or_else(|| address_behind(&line, "S3 on http"));
+                if let (Some(address), Some(s3)) = (address_behind(&line, "listening on http"), s3_address) {
+                    let _ = sender.send((address, s3));
                 }
             }
         });
@@ -319,9 +332,9 @@ impl Server {
         });
 
         let start = Instant::now();
-        let address = loop {
-            if let Ok(address) = receiver.recv_timeout(Duration::from_millis(20)) {
-                break address;
+        let (address, s3_address) = loop {
+            if let Ok(addresses) = receiver.recv_timeout(Duration::from_millis(20)) {
+                break addresses;
             }
             let ended = child.try_wait().unwrap();
             if ended.is_some() || start.elapsed() > START {
@@ -330,7 +343,7 @@ impl Server {
                 panic!("the server did not start ({ended:?}); its log:\n{}", self.log());
             }
         };
-        self.running = Some(Running { child, address });
+        self.running = Some(Running { child, address, s3_address });
     }
 
     /// Ends the server in order and starts it again.
@@ -354,6 +367,13 @@ impl Drop for Server {
             inspect::assert_sound(&self.database_url(), &self.space(), &self.folders);
         }
     }
+}
+
+/// The address in a line like `listening on https://127.0.0.1:7890`.
+fn address_behind(line: &str, words: &str) -> Option<SocketAddr> {
+    let address = line.split_once(words)?.1.trim_start_matches(['s', ':', '/']);
+    let address = address.split_whitespace().next().unwrap_or_default();
+    Some(address.trim_end_matches('/').parse().unwrap())
 }
 
 fn append(log: &Log, line: &str) {
@@ -444,7 +464,9 @@ fn command(setup: &Setup, data: &Path, database: Option<&str>) -> Command {
     if !setup.arguments.iter().any(|argument| argument == "--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }
-    command.args(["--s3-listen", "127.0.0.1:0"]);
+    if !setup.arguments.iter().any(|argument| argument == "--s3-listen") {
+        command.args(["--s3-listen", "127.0.0.1:0"]);
+    }
     if let Some(url) = setup.database_url.as_deref().or(database) {
         command.args(["--database-url", url]);
     }

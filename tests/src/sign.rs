@@ -46,6 +46,11 @@ impl Signer {
         Self::new(&value(&text, "access_key"), &value(&text, "secret_key"))
     }
 
+    /// This signer as it signs for S3.
+    pub fn for_s3(self) -> Self {
+        Self { region: "us-east-1".to_owned(), service: "s3".to_owned(), ..self }
+    }
+
     /// This signer with its clock set off by so many seconds.
     pub fn off_by(mut self, seconds: i64) -> Self {
         self.clock = Some(jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds));
@@ -81,6 +86,9 @@ impl Signer {
 
     /// The path and query of a presigned link.
     pub fn link(&self, method: &str, host: &str, path: &str, parameters: &[(&str, &str)], expires: i64) -> String {
+        // S3 has its own name for the life of a link, and its own word for a body that nobody hashed.
+        let (life, payload) =
+            if self.service == "s3" { ("X-Amz-Expires", "UNSIGNED-PAYLOAD") } else { ("X-Expires", "") };
         let time = self.time();
         let credential = format!("{}/{}", self.access_key, self.scope(&time));
         let expires = expires.to_string();
@@ -89,7 +97,7 @@ impl Signer {
             ("X-Amz-Credential", credential.as_str()),
             ("X-Amz-Date", &time),
             ("X-Amz-SignedHeaders", "host"),
-            ("X-Expires", &expires),
+            (life, &expires),
         ]
         .iter()
         .chain(parameters)
@@ -99,8 +107,21 @@ impl Signer {
         let query: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let query = query.join("&");
         let headers = [("host".to_owned(), host.to_owned())];
-        let signature = self.signature(&time, method, path, &query, &headers, "");
+        let signature = self.signature(&time, method, path, &query, &headers, payload);
         format!("{path}?{query}&X-Amz-Signature={signature}")
+    }
+
+    /// The signature of a chunk of a body that is signed piece by piece; `before` is the signature before it, at first
+    /// that of the head.
+    pub fn chunk(&self, time: &str, before: &str, chunk: &[u8]) -> String {
+        let scope = self.scope(time);
+        self.seal(time, &format!("AWS4-HMAC-SHA256-PAYLOAD\n{time}\n{scope}\n{before}\n{}\n{}", hash(""), hash(chunk)))
+    }
+
+    /// The signature of the trailers of such a body, as they are sent.
+    pub fn trailer(&self, time: &str, before: &str, lines: &str) -> String {
+        let scope = self.scope(time);
+        self.seal(time, &format!("AWS4-HMAC-SHA256-TRAILER\n{time}\n{scope}\n{before}\n{}", hash(lines)))
     }
 
     fn time(&self) -> String {
@@ -124,10 +145,14 @@ impl Signer {
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let request = format!("{method}\n{path}\n{query}\n{lines}\n{}\n{payload}", names.join(";"));
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{}\n{}", self.scope(time), hash(request));
+        self.seal(time, &text)
+    }
+
+    fn seal(&self, time: &str, text: &str) -> String {
         let key = [&time[..8], &self.region, &self.service, "aws4_request"]
             .iter()
             .fold(format!("AWS4{}", self.secret).into_bytes(), |key, word| mac(&key, word));
-        data_encoding::HEXLOWER.encode(&mac(&key, &text))
+        data_encoding::HEXLOWER.encode(&mac(&key, text))
     }
 }
 

@@ -36,7 +36,9 @@ impl S3Config {
             problems.refuse("s3.domain", "must be a domain without port, such as \"s3.example.com\"");
         }
         let is_url = |text: &str| {
-            url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none())
+            url::Url::parse(text).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+            })
         };
         if self.public_url.as_deref().is_some_and(|url| !is_url(url)) {
             problems.refuse("s3.public_url", "must be an address without path, such as \"https://s3.example.com\"");

@@ -43,8 +43,6 @@ pub(crate) struct KeyEntry {
     pub(crate) size: u64,
     pub(crate) etag: String,
     pub(crate) checksum: Option<Checksum>,
-    pub(crate) content_type: Option<String>,
-    pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
     /// Whether it has its content yet.
     pub(crate) is_stored: bool,
@@ -150,8 +148,6 @@ struct EntryRow {
     etag: Option<String>,
     file_hash: Option<Vec<u8>>,
     checksum: Option<String>,
-    content_type: Option<String>,
-    created_at: i64,
     updated_at: i64,
     receiving: i64,
 }
@@ -161,7 +157,7 @@ impl Listed for EntryRow {
 
     // The hash stands in for a tag that was never computed; others need not be read.
     const COLUMNS: &'static str = "o.key, o.size, o.etag, CASE WHEN o.etag IS NULL THEN o.file_hash END AS file_hash,
-        o.checksum, o.content_type, o.created_at, o.updated_at,
+        o.checksum, o.updated_at,
         CAST(CASE WHEN o.redundancy = 'multipartUpload' THEN 1 ELSE 0 END AS BIGINT) AS receiving";
 
     fn into_item(self) -> Result<KeyEntry> {
@@ -170,8 +166,6 @@ impl Listed for EntryRow {
             size: unsigned(self.size)?,
             etag: etag_of(self.etag.as_deref(), self.file_hash.as_deref().unwrap_or_default()),
             checksum: self.checksum.as_deref().map(Checksum::from_row).transpose()?,
-            content_type: self.content_type,
-            created_at: Timestamp(self.created_at),
             updated_at: Timestamp(self.updated_at),
             is_stored: self.receiving == 0,
         })
@@ -322,12 +316,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(entries)
     }
 
-    async fn old_rows(
-        &self,
-        which: &str,
-        order: &str,
-        values: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<OldRow>> {
+    async fn old_rows(&self, which: &str, order: &str, values: impl IntoIterator<Item = Value>) -> Result<Vec<OldRow>> {
         let sql = format!(
             "SELECT v.key AS v_key, v.version_id, v.created_at AS v_created, v.seq, v.object_id, {}
              FROM object_version v LEFT JOIN object o ON o.id = v.object_id

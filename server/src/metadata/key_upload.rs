@@ -44,7 +44,8 @@ struct Row {
     created_at: i64,
 }
 
-const SELECT: &str = "SELECT id, bucket_id, key, upload_id, owner_id, state, indexes, attributes, created_at FROM upload";
+const SELECT: &str =
+    "SELECT id, bucket_id, key, upload_id, owner_id, state, indexes, attributes, created_at FROM upload";
 
 impl Row {
     fn into_upload(self) -> Result<KeyUpload> {
@@ -100,7 +101,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             algorithm: upload.checksum.map(|(algorithm, _)| algorithm.name().to_owned()),
             composite: upload.checksum.is_some_and(|(_, kind)| kind == ChecksumKind::Composite),
         };
-        let sql = "INSERT INTO upload (bucket_id, key, upload_id, owner_id, state, indexes, attributes, deadline, created_at)
+        let sql =
+            "INSERT INTO upload (bucket_id, key, upload_id, owner_id, state, indexes, attributes, deadline, created_at)
                    VALUES ($1, $2, $3, $4, 'receiving', '', $5, $6, $7)";
         let values = [
             upload.bucket.0.into(),

@@ -136,9 +136,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             _ => ("instr(substr(path, $2), $3)", "char(1)"),
         };
         let bounded = if below.is_some() { format!(" AND {name} < $6") } else { String::new() };
-        let next_after = |bound: &str| {
-            format!("(SELECT MIN({name}) FROM object WHERE {place} = $1 AND {name} >= {bound}{bounded})")
-        };
+        let next_after =
+            |bound: &str| format!("(SELECT MIN({name}) FROM object WHERE {place} = $1 AND {name} >= {bound}{bounded})");
         let behind = format!(
             "CASE WHEN {found} = 0 THEN path || {char_1}
                   ELSE substr(path, 1, CAST($2 AS INTEGER) + {found} - 2) || $4 END"
@@ -165,13 +164,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         // What follows everything below a prefix ends, instead of the delimiter, with the character behind it.
         let behind_delimiter = successor(delimiter).unwrap_or_default();
         let position = i32::try_from(listing.prefix.chars().count() + 1).unwrap_or(i32::MAX);
-        let mut values: Vec<Value> = vec![
-            id.into(),
-            position.into(),
-            delimiter.into(),
-            behind_delimiter.into(),
-            from.into(),
-        ];
+        let mut values: Vec<Value> =
+            vec![id.into(), position.into(), delimiter.into(), behind_delimiter.into(), from.into()];
         values.extend(below.map(Value::from));
         let mut rows = self.all::<Step<R>>(sql, values).await?;
         // Sorted here: asked to, a planner might walk the whole index instead of the steps.

@@ -94,7 +94,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let mine = "object_id IN (SELECT id FROM object WHERE package_id IN ({}))";
         self.release_chunks("extent", mine, &[id.0], now).await?;
         self.execute_for(&format!("DELETE FROM extent WHERE {mine}"), &[id.0]).await?;
-        self.execute_for("DELETE FROM object_part WHERE object_id IN (SELECT id FROM object WHERE package_id IN ({}))", &[id.0]).await?;
+        self.execute_for(
+            "DELETE FROM object_part WHERE object_id IN (SELECT id FROM object WHERE package_id IN ({}))",
+            &[id.0],
+        )
+        .await?;
         self.drop_versions(id, now).await?;
         let objects = self.execute("DELETE FROM object WHERE package_id = $1", [id.0.into()]).await?;
         let packages = self.execute("DELETE FROM package WHERE id = $1", [id.0.into()]).await?;

@@ -141,7 +141,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             (WriteCondition::Matches(_), None) => Err(Error::not_found("object", format!("`{key}`"))),
             (WriteCondition::Matches(tags), Some(current)) => {
                 let etag = super::key::etag_of(current.etag.as_deref(), &current.file_hash);
-                if tags.is_empty() || tags.iter().any(|tag| *tag == etag) {
+                if tags.is_empty() || tags.contains(&etag) {
                     Ok(())
                 } else {
                     Err(Error::Precondition(format!("If-Match: the object `{key}` has the ETag \"{etag}\" now")))
@@ -326,7 +326,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     }
 
     /// After an object has left `key` for another place: a marker where versions of it stay behind.
-    pub(crate) async fn mark_left(&self, bucket: BucketId, package: PackageId, key: &str, now: Timestamp) -> Result<()> {
+    pub(crate) async fn mark_left(
+        &self,
+        bucket: BucketId,
+        package: PackageId,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<()> {
         let states = self.versioned(std::iter::once(bucket)).await?;
         let Some(state) = states.get(&bucket) else { return Ok(()) };
         if self.current(bucket, key).await?.is_none() {
@@ -427,7 +433,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// Removes all older versions of the keys of a package; for when the package goes.
     pub(super) async fn drop_versions(&self, package: PackageId, now: Timestamp) -> Result<()> {
         loop {
-            let sql = "SELECT object_id AS id FROM object_version WHERE package_id = $1 AND object_id IS NOT NULL LIMIT 500";
+            let sql =
+                "SELECT object_id AS id FROM object_version WHERE package_id = $1 AND object_id IS NOT NULL LIMIT 500";
             let ids: Vec<i64> = self.all::<Id>(sql, [package.0.into()]).await?.into_iter().map(|row| row.id).collect();
             if ids.is_empty() {
                 break;

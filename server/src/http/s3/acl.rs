@@ -63,7 +63,10 @@ pub(super) async fn get_bucket_acl(
     request: S3Request<GetBucketAclInput>,
 ) -> S3Result<S3Response<GetBucketAclOutput>> {
     let bucket = door.services.bucket_named(door.caller()?, &request.input.bucket).await.map_err(error::of)?;
-    Ok(S3Response::new(GetBucketAclOutput { grants: Some(full_control(bucket.owner)), owner: Some(owner(bucket.owner)) }))
+    Ok(S3Response::new(GetBucketAclOutput {
+        grants: Some(full_control(bucket.owner)),
+        owner: Some(owner(bucket.owner)),
+    }))
 }
 
 pub(super) async fn put_bucket_acl(

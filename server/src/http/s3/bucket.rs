@@ -35,7 +35,10 @@ pub(super) async fn list_buckets(
     });
     let more = buckets.len() > most;
     buckets.truncate(most);
-    let next = buckets.last().filter(|_| more).map(|bucket| data_encoding::BASE64URL_NOPAD.encode(bucket.name.as_str().as_bytes()));
+    let next = buckets
+        .last()
+        .filter(|_| more)
+        .map(|bucket| data_encoding::BASE64URL_NOPAD.encode(bucket.name.as_str().as_bytes()));
     let listed = buckets.into_iter().map(|bucket| dto::Bucket {
         bucket_region: Some(bucket.region),
         creation_date: Some(text::timestamp(bucket.created_at)),
@@ -50,7 +53,8 @@ pub(super) async fn list_buckets(
 }
 
 fn name_of_token(token: &str) -> S3Result<String> {
-    let name = data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let name =
+        data_encoding::BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     name.ok_or_else(|| said(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect"))
 }
 
@@ -93,7 +97,7 @@ pub(super) async fn create_bucket(
         }
         Err(error) => return Err(error::of(error)),
     }
-    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)), ..Default::default() }))
+    Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
 }
 
 fn is_region(text: &str) -> bool {

@@ -111,7 +111,8 @@ mod tests {
         let (same, other) = (ETagCondition::ETag(etag("a")), ETagCondition::ETag(etag("b")));
         let (before, at) = (timestamp(Timestamp(1_000_000)), Timestamp(5_500_000));
         let after = timestamp(Timestamp(5_900_000));
-        let none = || Conditions { if_match: None, if_none_match: None, if_modified_since: None, if_unmodified_since: None };
+        let none =
+            || Conditions { if_match: None, if_none_match: None, if_modified_since: None, if_unmodified_since: None };
         let cases = [
             (none(), Verdict::Proceed),
             (Conditions { if_match: Some(&other), ..none() }, Verdict::Failed),

@@ -1,4 +1,4 @@
-//! CopyObject and UploadPartCopy.
+//! `CopyObject` and `UploadPartCopy`.
 
 use super::{
     attributes::{refuse_unbuilt, sent, tags_of_header, wants},
@@ -16,7 +16,10 @@ use crate::{
 };
 use s3s::{
     S3ErrorCode, S3Request, S3Response, S3Result,
-    dto::{self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, UploadPartCopyInput, UploadPartCopyOutput},
+    dto::{
+        self, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, UploadPartCopyInput,
+        UploadPartCopyOutput,
+    },
 };
 
 /// Where a copy comes from.
@@ -29,11 +32,9 @@ struct Source {
 impl Source {
     fn of(source: &CopySource) -> S3Result<Self> {
         match source {
-            CopySource::Bucket { bucket, key, version_id } => Ok(Self {
-                bucket: bucket.to_string(),
-                key: key.to_string(),
-                version: version(version_id.as_deref())?,
-            }),
+            CopySource::Bucket { bucket, key, version_id } => {
+                Ok(Self { bucket: bucket.to_string(), key: key.to_string(), version: version(version_id.as_deref())? })
+            }
             _ => Err(error::not_implemented("There are no access points here: name the bucket of the source")),
         }
     }

@@ -48,7 +48,9 @@ impl Rule {
         }
         let expose = rule.expose_headers.unwrap_or_default();
         if let Some(name) = expose.iter().find(|name| name.contains('*')) {
-            return wrong(format!("ExposeHeader \"{name}\" contains wildcard. We currently do not support wildcard for ExposeHeader."));
+            return wrong(format!(
+                "ExposeHeader \"{name}\" contains wildcard. We currently do not support wildcard for ExposeHeader."
+            ));
         }
         Ok(Self {
             id: rule.id,
@@ -126,8 +128,8 @@ pub(super) async fn get_bucket_cors(
 ) -> S3Result<S3Response<GetBucketCorsOutput>> {
     let text = door.services.cors(door.caller()?, &request.input.bucket).await.map_err(error::of)?;
     let none = || said(S3ErrorCode::NoSuchCORSConfiguration, "The CORS configuration does not exist");
-    let rules: Vec<Rule> =
-        serde_json::from_str(&text.ok_or_else(none)?).map_err(|cause| error::of(crate::domain::Error::internal(cause)))?;
+    let rules: Vec<Rule> = serde_json::from_str(&text.ok_or_else(none)?)
+        .map_err(|cause| error::of(crate::domain::Error::internal(cause)))?;
     Ok(S3Response::new(GetBucketCorsOutput { cors_rules: Some(rules.into_iter().map(Rule::shown).collect()) }))
 }
 
@@ -166,7 +168,8 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_fits_answers() {
-        let rules = r#"[{"origins":["https://a"],"methods":["PUT"],"headers":["X-*"]},{"origins":["*"],"methods":["GET"]}]"#;
+        let rules =
+            r#"[{"origins":["https://a"],"methods":["PUT"],"headers":["X-*"]},{"origins":["*"],"methods":["GET"]}]"#;
         let of = |origin: &str, method: &str, headers: &[&str]| {
             let headers: Vec<String> = headers.iter().map(|name| (*name).to_owned()).collect();
             matching(rules, origin, method, &headers).map(|rule| rule.origins)

@@ -1,4 +1,4 @@
-//! DeleteObject and DeleteObjects.
+//! `DeleteObject` and `DeleteObjects`.
 
 use super::{conditions::of_write, door::Operations, error, error::said, get::version};
 use crate::{
@@ -67,10 +67,12 @@ pub(super) async fn delete_objects(
     let mut output = DeleteObjectsOutput::default();
     let mut errors = Vec::new();
     for object in &objects {
-        let condition = object.e_tag.as_ref().map(|tag| WriteCondition::Matches(match tag.value() {
-            "*" => Vec::new(),
-            tag => vec![tag.to_owned()],
-        }));
+        let condition = object.e_tag.as_ref().map(|tag| {
+            WriteCondition::Matches(match tag.value() {
+                "*" => Vec::new(),
+                tag => vec![tag.to_owned()],
+            })
+        });
         match version(object.version_id.as_deref()) {
             Ok(version) if !object.key.is_empty() && object.key.len() <= crate::domain::name::MAX_PATH => {
                 keys.push(DeleteKey { key: object.key.clone(), version, condition });

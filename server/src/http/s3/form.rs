@@ -51,14 +51,25 @@ impl Form {
 
     fn required(&self, name: &'static str) -> S3Result<&str> {
         let missing = || {
-            said(S3ErrorCode::InvalidArgument, format!("Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."))
+            said(
+                S3ErrorCode::InvalidArgument,
+                format!(
+                    "Bucket POST must contain a field named '{name}'. If it is specified, please check the order of the fields."
+                ),
+            )
         };
         self.value(name).ok_or_else(missing)
     }
 }
 
 /// Carries out a form upload.
-pub(super) async fn answer(door: &S3Door, ticket: &Ticket, bucket: &str, headers: &HeaderMap, body: Body) -> S3Result<Response> {
+pub(super) async fn answer(
+    door: &S3Door,
+    ticket: &Ticket,
+    bucket: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> S3Result<Response> {
     ticket.fill(|entries| {
         entries.operation = Some("PostObject");
         entries.bucket = Some(bucket.to_owned());
@@ -102,7 +113,9 @@ pub(super) async fn answer(door: &S3Door, ticket: &Ticket, bucket: &str, headers
 
 /// Reads the fields up to the file.
 async fn read(headers: &HeaderMap, body: Body) -> S3Result<Form> {
-    let malformed = |_| said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.");
+    let malformed = |_| {
+        said(S3ErrorCode::MalformedPOSTRequest, "The body of your POST request is not well-formed multipart/form-data.")
+    };
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(malformed)?;
     let constraints = Constraints::new().size_limit(SizeLimit::new().whole_stream(u64::MAX));
@@ -166,7 +179,10 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
         }
     };
     if !is_right {
-        return Err(said(S3ErrorCode::SignatureDoesNotMatch, "The signature of the policy is not the one that the secret makes"));
+        return Err(said(
+            S3ErrorCode::SignatureDoesNotMatch,
+            "The signature of the policy is not the one that the secret makes",
+        ));
     }
     if let Some(mark) = form.value(&crate::http::manage::MARK.to_ascii_lowercase()) {
         super::link::refuse_revoked(&door.services, mark).await?;
@@ -189,14 +205,18 @@ impl<'a> Scope<'a> {
         if form.required("x-amz-algorithm")? != sigv4::ALGORITHM {
             return Err(said(S3ErrorCode::InvalidRequest, "x-amz-algorithm must be AWS4-HMAC-SHA256"));
         }
-        let malformed = || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
+        let malformed =
+            || said(S3ErrorCode::InvalidArgument, "x-amz-credential must be KEY/DAY/REGION/s3/aws4_request");
         let parts: Vec<&str> = form.required("x-amz-credential")?.rsplitn(5, '/').collect();
         let [terminator, service, region, day, access_key] = parts[..] else { return Err(malformed()) };
         if terminator != "aws4_request" || service != "s3" || !form.required("x-amz-date")?.starts_with(day) {
             return Err(malformed());
         }
         if region != here {
-            return Err(said(S3ErrorCode::InvalidArgument, format!("the region '{region}' is wrong; expecting '{here}'")));
+            return Err(said(
+                S3ErrorCode::InvalidArgument,
+                format!("the region '{region}' is wrong; expecting '{here}'"),
+            ));
         }
         Ok(Self { access_key, scope: sigv4::Scope { day, region, service } })
     }
@@ -254,7 +274,10 @@ fn tags(form: &Form) -> S3Result<Tags> {
 }
 
 /// The file, which ends with an error when it is larger than the policy lets it be.
-fn measured(file: Field<'static>, length: Option<RangeInclusive<u64>>) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
+fn measured(
+    file: Field<'static>,
+    length: Option<RangeInclusive<u64>>,
+) -> impl Stream<Item = crate::domain::Result<Bytes>> + Send {
     let mut size = 0u64;
     file.map(move |piece| {
         let piece = piece.map_err(|error| limit::broken(&error))?;
@@ -303,7 +326,11 @@ impl Wish {
         }
         let redirect = self.redirect.as_deref().and_then(|target| {
             let mut target = url::Url::parse(target).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
-            target.query_pairs_mut().append_pair("bucket", bucket).append_pair("key", key).append_pair("etag", &format!("\"{etag}\""));
+            target
+                .query_pairs_mut()
+                .append_pair("bucket", bucket)
+                .append_pair("key", key)
+                .append_pair("etag", &format!("\"{etag}\""));
             Some(target.to_string())
         });
         if let Some(target) = redirect {

@@ -1,6 +1,6 @@
 //! What stands before `s3s`: the checks it does not make, the answers it has none for, and what its answers lack.
 
-use super::{S3Door, S3Settings, error, error::said, form, host::Domain, preflight, ticket::Ticket};
+use super::{S3Door, S3Settings, error, error::said, form, host::Domain, preflight, proof, ticket::Ticket};
 use crate::{
     domain::{audit::AuditEvent, caller::Identity, time::Timestamp},
     http::{
@@ -22,8 +22,6 @@ use std::{net::IpAddr, time::Instant};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HOST_ID: HeaderName = HeaderName::from_static("x-amz-id-2");
 const BUCKET_REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
-/// How long a link may live, in seconds: S3's limit.
-const LONGEST_LINK: i64 = 7 * 24 * 60 * 60;
 /// The largest body that is read here to compare it with its check sum.
 const CHECKED_BODY: usize = super::XML_BODY;
 /// The largest error that is rewritten.
@@ -86,7 +84,9 @@ impl Asked {
 /// The bucket that a request names by its host or its path.
 fn bucket_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> Option<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if let Some(bucket) = settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned)) {
+    if let Some(bucket) =
+        settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned))
+    {
         return Some(bucket.to_ascii_lowercase());
     }
     let first = uri.path().trim_start_matches('/').split('/').next().filter(|first| !first.is_empty())?;
@@ -97,7 +97,7 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     if asked.method == Method::OPTIONS {
         return Ok(preflight::answer(door, asked.bucket.as_deref(), request.headers()).await);
     }
-    check_proof(&door.settings, request.headers(), request.uri())?;
+    proof::check(&door.settings, request.headers(), request.uri())?;
     if asked.method == Method::POST
         && is_form(request.headers())
         && let Some(bucket) = &asked.bucket
@@ -163,7 +163,8 @@ async fn with_bare_tag(response: Response) -> Response {
         return render(S3Error::new(S3ErrorCode::InternalError));
     };
     let xml = String::from_utf8_lossy(&bytes.to_bytes()).into_owned();
-    let bare = between(&xml, "<ETag>", "</ETag>").map(|tag| (tag.to_owned(), tag.replace("&quot;", "").replace('"', "")));
+    let bare =
+        between(&xml, "<ETag>", "</ETag>").map(|tag| (tag.to_owned(), tag.replace("&quot;", "").replace('"', "")));
     let xml = match bare {
         Some((tag, bare)) => xml.replacen(&format!("<ETag>{tag}</ETag>"), &format!("<ETag>{bare}</ETag>"), 1),
         None => xml,
@@ -175,93 +176,6 @@ async fn with_bare_tag(response: Response) -> Response {
 fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("multipart/form-data"))
-}
-
-/// Refuses proofs that `s3s` would take and S3 would not.
-fn check_proof(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
-    let query: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    let value = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-    let signed = value("X-Amz-Signature").is_some() || value("X-Amz-Algorithm").is_some() || value("X-Amz-Credential").is_some();
-    let signed_v2 = value("Signature").is_some() && value("AWSAccessKeyId").is_some();
-    let header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
-    if header.is_some() && (signed || signed_v2) {
-        return Err(said(
-            S3ErrorCode::InvalidArgument,
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter \
-             or the Authorization header should be specified",
-        ));
-    }
-    if let Some(header) = header {
-        if header.trim().is_empty() {
-            return Err(said(S3ErrorCode::AccessDenied, "The request is not signed"));
-        }
-        if header.split_once(' ').is_none_or(|(kind, rest)| kind == "AWS" && !rest.contains(':')) {
-            return Err(said(S3ErrorCode::InvalidArgument, "The Authorization header is not well formed"));
-        }
-        if !header.starts_with(auth::sigv4::ALGORITHM) {
-            return Err(said(
-                S3ErrorCode::InvalidRequest,
-                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-            ));
-        }
-        let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
-        check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
-        check_signed_headers(header, headers)?;
-        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
-        if !is_time(date) {
-            return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
-        }
-    }
-    if signed {
-        let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
-        match value("X-Amz-Expires").map(str::parse::<i64>) {
-            Some(Ok(0..=LONGEST_LINK)) => {}
-            Some(Ok(seconds)) if seconds < 0 => return malformed("X-Amz-Expires must be non-negative"),
-            Some(Ok(_)) => return malformed("X-Amz-Expires must be less than a week (in seconds); that is 604800"),
-            Some(Err(_)) => return malformed("X-Amz-Expires should be a number"),
-            None => return malformed("Query-string authentication version 4 requires the X-Amz-Expires parameter"),
-        }
-        check_region(settings, value("X-Amz-Credential"), S3ErrorCode::AuthorizationQueryParametersError)?;
-    }
-    if signed_v2 {
-        if !settings.presigned_v2 {
-            return Err(said(S3ErrorCode::InvalidRequest, "Links with a signature of version 2 are switched off: sign with AWS4-HMAC-SHA256"));
-        }
-        let expires = value("Expires").and_then(|seconds| seconds.parse::<i64>().ok());
-        if expires.is_none_or(|expires| expires > super::text::second(Timestamp::now()).saturating_add(LONGEST_LINK)) {
-            return Err(said(S3ErrorCode::AccessDenied, "Expires must be a time within a week from now"));
-        }
-    }
-    Ok(())
-}
-
-/// `YYYYMMDDTHHMMSSZ`
-fn is_time(text: &str) -> bool {
-    let digits = |range: std::ops::Range<usize>| text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
-    text.len() == 16 && digits(0..8) && text.get(8..9) == Some("T") && digits(9..15) && text.ends_with('Z')
-}
-
-fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {
-    // What is no credential at all is told by whoever reads it.
-    let Some(region) = credential.and_then(|credential| credential.rsplit('/').nth(2)) else { return Ok(()) };
-    if region == settings.region {
-        return Ok(());
-    }
-    Err(said(code, format!("The authorization header is malformed; the region '{region}' is wrong; expecting '{}'", settings.region)))
-}
-
-/// A header that is said to be signed must be there, and the host must be among them.
-fn check_signed_headers(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
-    let names = authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
-    let missing = names.split(';').find(|name| !name.is_empty() && !headers.contains_key(*name));
-    match missing {
-        Some(name) => Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there"))),
-        None if !names.is_empty() && !names.split(';').any(|name| name == "host") => {
-            Err(said(S3ErrorCode::AccessDenied, "The header `host` must be signed"))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Compares the body of a request about a configuration with the check sums in its head: `s3s` reads such bodies whole,
@@ -286,13 +200,27 @@ async fn with_checked_body(request: Request) -> S3Result<Request> {
 /// Whether the body is XML about a bucket, an object's tags, or a list of keys or parts.
 fn has_small_body(request: &Request) -> bool {
     const ABOUT: [&str; 13] = [
-        "acl", "accelerate", "cors", "delete", "encryption", "lifecycle", "logging", "policy", "replication", "requestPayment",
-        "tagging", "versioning", "website",
+        "acl",
+        "accelerate",
+        "cors",
+        "delete",
+        "encryption",
+        "lifecycle",
+        "logging",
+        "policy",
+        "replication",
+        "requestPayment",
+        "tagging",
+        "versioning",
+        "website",
     ];
-    let streamed = request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
+    let streamed =
+        request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
     let query = request.uri().query().unwrap_or_default();
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
-    !streamed && matches!(*request.method(), Method::PUT | Method::POST) && names.into_iter().any(|name| ABOUT.contains(&name))
+    !streamed
+        && matches!(*request.method(), Method::PUT | Method::POST)
+        && names.into_iter().any(|name| ABOUT.contains(&name))
 }
 
 fn compare(headers: &HeaderMap, bytes: &Bytes) -> S3Result<()> {
@@ -332,10 +260,19 @@ async fn finish(door: &S3Door, asked: &Asked, ticket: &Ticket, response: Respons
     let outcome = code.clone().unwrap_or_else(|| "OK".to_owned());
     if let Some(code) = code.as_deref().filter(|code| is_failed_proof(code)) {
         let entries = ticket.entries();
-        tracing::warn!(peer = asked.peer.map(tracing::field::display), path = asked.path, code, access_key = entries.access_key, "a request was refused entry");
+        tracing::warn!(
+            peer = asked.peer.map(tracing::field::display),
+            path = asked.path,
+            code,
+            access_key = entries.access_key,
+            "a request was refused entry"
+        );
         if let Some(wait) = asked.peer.and_then(|peer| door.failures.count(peer, Instant::now())) {
             let seconds = wait.as_secs().max(1);
-            let mut error = said(S3ErrorCode::SlowDown, format!("Too many failed attempts from this address; try again in {seconds} s"));
+            let mut error = said(
+                S3ErrorCode::SlowDown,
+                format!("Too many failed attempts from this address; try again in {seconds} s"),
+            );
             error.set_status_code(StatusCode::TOO_MANY_REQUESTS);
             response = complete_error(asked, ticket, &host_id, render(error)).await.0;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -365,9 +302,18 @@ fn is_failed_proof(code: &str) -> bool {
 }
 
 /// Puts the resource and the ids into an error, and tells its code.
-async fn complete_error(asked: &Asked, ticket: &Ticket, host_id: &str, response: Response) -> (Response, Option<String>) {
+async fn complete_error(
+    asked: &Asked,
+    ticket: &Ticket,
+    host_id: &str,
+    response: Response,
+) -> (Response, Option<String>) {
     let (mut head, body) = response.into_parts();
-    let bytes = http_body_util::Limited::new(body, ERROR_BODY).collect().await.map(|bytes| bytes.to_bytes()).unwrap_or_default();
+    let bytes = http_body_util::Limited::new(body, ERROR_BODY)
+        .collect()
+        .await
+        .map(|bytes| bytes.to_bytes())
+        .unwrap_or_default();
     let xml = String::from_utf8_lossy(&bytes).into_owned();
     let code = between(&xml, "<Code>", "</Code>").map(str::to_owned);
     let Some(at) = xml.rfind("</Error>") else { return (Response::from_parts(head, Body::from(bytes)), code) };

@@ -1,4 +1,4 @@
-//! GetObject, HeadObject and GetObjectAttributes.
+//! `GetObject`, `HeadObject` and `GetObjectAttributes`.
 
 use super::{
     attributes::Shown,
@@ -19,7 +19,10 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use s3s::{
     S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
-    dto::{self, GetObjectAttributesInput, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput, StreamingBlob},
+    dto::{
+        self, GetObjectAttributesInput, GetObjectInput, GetObjectOutput, HeadObjectInput, HeadObjectOutput,
+        StreamingBlob,
+    },
 };
 use std::ops::Range;
 
@@ -120,12 +123,16 @@ fn satisfiable(range: &dto::Range, size: u64) -> S3Result<Range<u64>> {
 
 async fn part_range(door: &Operations, object: &KeyObject, number: i32) -> S3Result<Chosen> {
     let none = || {
-        let mut error = said(S3ErrorCode::Custom("InvalidPartNumber".into()), "The requested partnumber is not satisfiable");
+        let mut error =
+            said(S3ErrorCode::Custom("InvalidPartNumber".into()), "The requested partnumber is not satisfiable");
         error.set_status_code(StatusCode::RANGE_NOT_SATISFIABLE);
         error
     };
     if number < 1 {
-        return Err(said(S3ErrorCode::InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"));
+        return Err(said(
+            S3ErrorCode::InvalidArgument,
+            "Part number must be an integer between 1 and 10000, inclusive",
+        ));
     }
     let parts = door.services.parts_of_object(object.object().id).await.map_err(error::of)?;
     if parts.is_empty() {
@@ -133,7 +140,12 @@ async fn part_range(door: &Operations, object: &KeyObject, number: i32) -> S3Res
         if number != 1 {
             return Err(none());
         }
-        return Ok(Chosen { range: 0..object.object().size, is_part: object.object().size > 0, parts: None, part: None });
+        return Ok(Chosen {
+            range: 0..object.object().size,
+            is_part: object.object().size > 0,
+            parts: None,
+            part: None,
+        });
     }
     let count = i32::try_from(parts.len()).unwrap_or(i32::MAX);
     let mut start = 0;
@@ -175,7 +187,8 @@ pub(super) async fn get_object(
     let caller = door.caller()?;
     let input = request.input;
     let version = version(input.version_id.as_deref())?;
-    let lookup = door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
+    let lookup =
+        door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
     let object = found(lookup)?;
     weighed(&conditions!(input), &object)?;
     let chosen = chosen(door, &object, input.range.as_ref(), input.part_number).await?;
@@ -235,7 +248,8 @@ pub(super) async fn head_object(
     let caller = door.caller()?;
     let input = request.input;
     let version = version(input.version_id.as_deref())?;
-    let lookup = door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
+    let lookup =
+        door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
     let object = found(lookup)?;
     weighed(&conditions!(input), &object)?;
     let chosen = chosen(door, &object, input.range.as_ref(), input.part_number).await?;
@@ -281,15 +295,20 @@ pub(super) async fn get_object_attributes(
 ) -> S3Result<S3Response<dto::GetObjectAttributesOutput>> {
     let caller = door.caller()?;
     let input = request.input;
-    let wanted: Vec<String> =
-        input.object_attributes.iter().flat_map(|name| name.as_str().split(',')).map(|name| name.trim().to_owned()).collect();
+    let wanted: Vec<String> = input
+        .object_attributes
+        .iter()
+        .flat_map(|name| name.as_str().split(','))
+        .map(|name| name.trim().to_owned())
+        .collect();
     const KNOWN: [&str; 5] = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"];
     if wanted.is_empty() || wanted.iter().any(|name| !KNOWN.contains(&name.as_str())) {
         return Err(said(S3ErrorCode::InvalidArgument, "Invalid attribute name specified"));
     }
     let wants = |name: &str| wanted.iter().any(|wanted| wanted == name);
     let version = version(input.version_id.as_deref())?;
-    let lookup = door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
+    let lookup =
+        door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
     let object = found(lookup)?;
     let mut output = dto::GetObjectAttributesOutput {
         last_modified: Some(text::timestamp(object.object().updated_at)),
@@ -359,4 +378,3 @@ fn listed_parts(parts: Vec<ObjectPart>, after: i32, most: Option<i32>) -> Option
         total_parts_count: Some(total),
     })
 }
-

@@ -1,4 +1,4 @@
-//! ListObjects, both versions.
+//! `ListObjects`, both versions.
 
 use super::{checksum, door::Operations, error, error::said, text};
 use crate::{
@@ -96,7 +96,8 @@ pub(super) async fn list_objects(
     let delimiter = delimiter(input.delimiter);
     let after = behind(input.marker.clone().unwrap_or_default(), &prefix, delimiter.as_deref());
     let bucket = door.services.bucket_named(caller, &input.bucket).await.map_err(error::of)?;
-    let list = ListKeys { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
+    let list =
+        ListKeys { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
     let page = door.services.list_keys(caller, list).await.map_err(error::of)?;
     let next = page.next.clone().map(|position| match position {
         Position::AfterObject(key) | Position::AfterPrefix(key) => key,
@@ -130,13 +131,15 @@ pub(super) async fn list_objects_v2(
     let prefix = input.prefix.unwrap_or_default();
     let delimiter = delimiter(input.delimiter);
     let after = match &input.continuation_token {
-        Some(token) => Some(Position::from_token("continuation-token", token).map_err(|_| {
-            said(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect")
-        })?),
+        Some(token) => Some(
+            Position::from_token("continuation-token", token)
+                .map_err(|_| said(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect"))?,
+        ),
         None => behind(input.start_after.clone().unwrap_or_default(), &prefix, delimiter.as_deref()),
     };
     let bucket = door.services.bucket_named(caller, &input.bucket).await.map_err(error::of)?;
-    let list = ListKeys { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
+    let list =
+        ListKeys { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
     let page = door.services.list_keys(caller, list).await.map_err(error::of)?;
     let next = page.next.as_ref().map(Position::to_token);
     let count = page.keys.len() + page.common_prefixes.len();

@@ -29,6 +29,7 @@ mod list;
 mod multipart;
 mod policy;
 mod preflight;
+mod proof;
 mod put;
 mod tagging;
 mod text;

@@ -35,7 +35,10 @@ pub(super) fn part_number(number: i32) -> S3Result<i32> {
     if (1..=MAX_PARTS as i32).contains(&number) {
         return Ok(number);
     }
-    Err(said(S3ErrorCode::InvalidArgument, format!("Part number must be an integer between 1 and {MAX_PARTS}, inclusive")))
+    Err(said(
+        S3ErrorCode::InvalidArgument,
+        format!("Part number must be an integer between 1 and {MAX_PARTS}, inclusive"),
+    ))
 }
 
 pub(super) async fn create_multipart_upload(
@@ -90,7 +93,11 @@ fn declared(algorithm: Option<&str>, kind: Option<&str>) -> S3Result<Option<(Che
     if impossible {
         return Err(said(
             S3ErrorCode::InvalidRequest,
-            format!("The {} checksum type cannot be used with the {} checksum algorithm", kind.name(), algorithm.name()),
+            format!(
+                "The {} checksum type cannot be used with the {} checksum algorithm",
+                kind.name(),
+                algorithm.name()
+            ),
         ));
     }
     Ok(Some((algorithm, kind)))
@@ -112,7 +119,8 @@ pub(super) async fn upload_part(
     }
     let named = input.checksum_algorithm.as_ref().map(|algorithm| algorithm.as_str());
     let claim = Claim::of(&said_by!(input), input.content_md5.as_deref(), named, &request.headers)?;
-    let part = PutPart { bucket: input.bucket, key: input.key, upload: input.upload_id, number, checksum: claim.algorithm };
+    let part =
+        PutPart { bucket: input.bucket, key: input.key, upload: input.upload_id, number, checksum: claim.algorithm };
     let body = std::pin::pin!(body::stream(input.body.take()));
     let check = |digests: &Digests, _size: u64| claim.verify(digests, trailer.as_ref()).map(|_| ());
     let put = door.services.put_key_part(caller, part, body, check).await.map_err(error::of)?;

@@ -57,7 +57,8 @@ impl Policy {
     /// # Errors
     /// `AccessDenied`, with what does not fit.
     pub(super) fn check(&self, now: i64, fields: &[(String, String)]) -> S3Result<()> {
-        let denied = |sentence: String| Err(said(S3ErrorCode::AccessDenied, format!("Invalid according to Policy: {sentence}")));
+        let denied =
+            |sentence: String| Err(said(S3ErrorCode::AccessDenied, format!("Invalid according to Policy: {sentence}")));
         if now >= self.expires {
             return denied("Policy expired.".to_owned());
         }
@@ -87,7 +88,8 @@ impl Policy {
 
 /// Fields that no condition needs to name.
 fn is_free(name: &str) -> bool {
-    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file") || name.starts_with("x-ignore-")
+    matches!(name, "x-amz-signature" | "awsaccesskeyid" | "signature" | "policy" | "file")
+        || name.starts_with("x-ignore-")
 }
 
 fn value_of<'a>(fields: &'a [(String, String)], name: &str) -> &'a str {
@@ -152,7 +154,10 @@ mod tests {
 
     #[test]
     fn only_what_was_signed_passes() {
-        let policy = policy(r#"[{"bucket":"b"},["starts-with","$key","in/"],["eq","$acl","private"],["content-length-range",1,10]]"#).unwrap();
+        let policy = policy(
+            r#"[{"bucket":"b"},["starts-with","$key","in/"],["eq","$acl","private"],["content-length-range",1,10]]"#,
+        )
+        .unwrap();
         let good = [("bucket", "b"), ("key", "in/x"), ("acl", "private"), ("policy", "…"), ("x-ignore-me", "1")];
         assert!(policy.check(0, &fields(&good)).is_ok());
         assert_eq!(policy.length(), Some(1..=10));
@@ -168,7 +173,14 @@ mod tests {
 
     #[test]
     fn a_policy_that_makes_no_sense_is_refused() {
-        for bad in ["{}", "[1]", r#"[["eq","key","x"]]"#, r#"[["like","$key","x"]]"#, r#"[["content-length-range","a",2]]"#, "[[]]"] {
+        for bad in [
+            "{}",
+            "[1]",
+            r#"[["eq","key","x"]]"#,
+            r#"[["like","$key","x"]]"#,
+            r#"[["content-length-range","a",2]]"#,
+            "[[]]",
+        ] {
             assert!(policy(bad).is_err(), "{bad}");
         }
         assert!(Policy::read("not base 64!").is_err());

@@ -12,7 +12,11 @@ use s3s::S3ErrorCode;
 pub(super) async fn answer(door: &S3Door, bucket: Option<&str>, headers: &HeaderMap) -> Response {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text(header::ORIGIN) else {
-        return refused(StatusCode::BAD_REQUEST, "BadRequest", "Insufficient information. Origin request header needed.");
+        return refused(
+            StatusCode::BAD_REQUEST,
+            "BadRequest",
+            "Insufficient information. Origin request header needed.",
+        );
     };
     let Some(method) = text(header::ACCESS_CONTROL_REQUEST_METHOD) else {
         let sentence = "Insufficient information. Access-Control-Request-Method request header needed.";

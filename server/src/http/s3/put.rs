@@ -1,4 +1,4 @@
-//! PutObject.
+//! `PutObject`.
 
 use super::{
     attributes::{refuse_unbuilt, sent, wants},

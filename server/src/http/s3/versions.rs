@@ -1,4 +1,4 @@
-//! ListObjectVersions, and the switch that makes a bucket keep versions.
+//! `ListObjectVersions`, and the switch that makes a bucket keep versions.
 
 use super::{
     acl, checksum,
@@ -49,8 +49,13 @@ pub(super) async fn list_object_versions(
     let owner = acl::owner(bucket.owner);
     let mut page = crate::service::VersionPage::default();
     if most > 0 {
-        let list =
-            ListVersions { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
+        let list = ListVersions {
+            bucket: input.bucket.clone(),
+            prefix: prefix.clone(),
+            delimiter: delimiter.clone(),
+            after,
+            most,
+        };
         page = door.services.list_versions(caller, list).await.map_err(error::of)?;
     }
     let (mut versions, mut markers) = (Vec::new(), Vec::new());
@@ -74,7 +79,9 @@ pub(super) async fn list_object_versions(
                 last_modified,
                 owner: Some(owner.clone()),
                 size: i64::try_from(object.size).ok(),
-                storage_class: Some(dto::ObjectVersionStorageClass::from_static(dto::ObjectVersionStorageClass::STANDARD)),
+                storage_class: Some(dto::ObjectVersionStorageClass::from_static(
+                    dto::ObjectVersionStorageClass::STANDARD,
+                )),
                 version_id: version,
                 ..dto::ObjectVersion::default()
             }),

@@ -154,10 +154,7 @@ pub(super) async fn a_deleted_bucket_takes_its_versions_along(fixture: Fixture) 
     assert!(fixture.metadata.rows().holds_anything(bucket.id).await.unwrap(), "old versions hold a bucket");
     assert!(!fixture.is_dead(&chunks[0]).await && !fixture.is_dead(&chunks[1]).await);
     let id = bucket.id;
-    fixture
-        .write(move |rows| Box::pin(async move { rows.delete_bucket(None, id, false, LATER).await }))
-        .await
-        .unwrap();
+    fixture.write(move |rows| Box::pin(async move { rows.delete_bucket(None, id, false, LATER).await })).await.unwrap();
     assert!(fixture.is_dead(&chunks[0]).await && fixture.is_dead(&chunks[1]).await, "nobody points to them any more");
     assert!(!fixture.metadata.rows().holds_anything(bucket.id).await.unwrap());
 }

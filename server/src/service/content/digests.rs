@@ -30,7 +30,7 @@ pub(crate) struct Running {
 }
 
 enum Sum {
-    Crc(Crc, usize),
+    Crc(Box<Crc>, usize),
     Sha1(Sha1),
     /// Known anyway.
     Sha256,
@@ -49,7 +49,7 @@ pub(crate) fn crc_of(algorithm: ChecksumAlgorithm) -> Option<CrcAlgorithm> {
 impl Running {
     pub(crate) fn new(wanted: Wanted) -> Self {
         let sum = wanted.checksum.map(|algorithm| match (crc_of(algorithm), algorithm) {
-            (Some(crc), _) => Sum::Crc(Crc::new(crc), algorithm.length()),
+            (Some(crc), _) => Sum::Crc(Box::new(Crc::new(crc)), algorithm.length()),
             (None, ChecksumAlgorithm::Sha1) => Sum::Sha1(Sha1::new()),
             (None, _) => Sum::Sha256,
         });

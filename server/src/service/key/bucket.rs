@@ -99,9 +99,7 @@ impl Services {
         caller.may(Right::Write)?;
         let id = self.bucket_named(caller, name).await?.id;
         self.metadata
-            .write(move |rows| {
-                Box::pin(async move { rows.set_bucket_setting(id, column, text.as_deref()).await })
-            })
+            .write(move |rows| Box::pin(async move { rows.set_bucket_setting(id, column, text.as_deref()).await }))
             .await
     }
 

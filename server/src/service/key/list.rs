@@ -107,7 +107,8 @@ impl Services {
             let entries = self.metadata.rows().list_versions(bucket, &from, below.as_deref(), fetch).await?;
             let complete = (entries.len() as u64) < fetch;
             for entry in entries {
-                let common = list.delimiter.as_deref().and_then(|delimiter| common_prefix(&entry.key, &list.prefix, delimiter));
+                let common =
+                    list.delimiter.as_deref().and_then(|delimiter| common_prefix(&entry.key, &list.prefix, delimiter));
                 if page.versions.len() + page.common_prefixes.len() == list.most {
                     page.next = last;
                     break 'pages;

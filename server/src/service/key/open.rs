@@ -35,7 +35,10 @@ pub(crate) struct KeyObject {
 pub(crate) enum KeyLookup {
     Object(Box<KeyObject>),
     /// The marker of a deletion; whether it was asked for by its version.
-    Marker { version: VersionId, asked: bool },
+    Marker {
+        version: VersionId,
+        asked: bool,
+    },
     NoKey,
     NoVersion,
 }
@@ -73,9 +76,7 @@ impl Services {
         let rows = self.metadata.rows();
         let opened = rows.open_key(bucket, key).await?.ok_or_else(|| no_bucket(bucket))?;
         may_use(caller, &opened.bucket)?;
-        let current = opened.object.filter(|object| {
-            version.is_none_or(|wanted| *wanted == version_of(object))
-        });
+        let current = opened.object.filter(|object| version.is_none_or(|wanted| *wanted == version_of(object)));
         if let Some(object) = current {
             return self.found(opened.bucket, object);
         }

@@ -55,7 +55,8 @@ impl Services {
         check(&mut attributes, &stored.digests, stored.size)?;
         let Settled { fresh, known, held } = pending.settle().await;
         let object = self.new_object(home, &put, attributes, &stored, policy).await?;
-        let committed = self.metadata.put(Put { objects: vec![object.clone()], fresh: fresh.clone(), known: known.clone() });
+        let committed =
+            self.metadata.put(Put { objects: vec![object.clone()], fresh: fresh.clone(), known: known.clone() });
         let done = match committed.await {
             Err(Error::NotFound { what: "package", .. }) => {
                 // What was remembered has gone: perhaps the bucket is there again, or its package can be made anew.

@@ -223,14 +223,10 @@ impl Services {
         for (row, extent) in rows.part_layouts(upload.id).await? {
             layouts.entry(row).or_default().push(extent);
         }
-        let extents: Vec<Extent> =
-            parts.iter().filter_map(|part| layouts.get(&part.row)).flatten().copied().collect();
+        let extents: Vec<Extent> = parts.iter().filter_map(|part| layouts.get(&part.row)).flatten().copied().collect();
         let etag = joined_etag(&parts)?;
-        let attributes = Attributes {
-            etag: Some(etag.clone()),
-            checksum: checksum.clone(),
-            ..upload.attributes.clone()
-        };
+        let attributes =
+            Attributes { etag: Some(etag.clone()), checksum: checksum.clone(), ..upload.attributes.clone() };
         let object_parts = parts
             .iter()
             .map(|part| ObjectPart {
@@ -259,7 +255,8 @@ impl Services {
                     };
                     let known: Vec<_> = new.extents.iter().map(|extent| extent.chunk).collect();
                     let put = rows.put_objects(&[new], &[], &known, now).await?;
-                    let done = Completed { etag, version: put.into_iter().next().and_then(|object| object.version), checksum };
+                    let done =
+                        Completed { etag, version: put.into_iter().next().and_then(|object| object.version), checksum };
                     rows.finish_key_upload(upload.id, &used, &done, now.plus(expiry), now).await?;
                     Ok(done)
                 })
@@ -274,9 +271,7 @@ impl Services {
     pub(crate) async fn abort_key_upload(&self, caller: Caller, bucket: &str, key: &str, upload: &str) -> Result<()> {
         caller.may(Right::Write)?;
         let id = self.receiving_upload(caller, bucket, key, upload).await?.id;
-        self.metadata
-            .write(move |rows| Box::pin(async move { rows.drop_key_upload(id, Timestamp::now()).await }))
-            .await
+        self.metadata.write(move |rows| Box::pin(async move { rows.drop_key_upload(id, Timestamp::now()).await })).await
     }
 
     /// The parts of an upload behind a number, at most `most`, and whether there are more.
@@ -446,7 +441,8 @@ fn whole_checksum(
 
 /// Clients may leave the number of parts out.
 fn same_sum(said: &str, checksum: &Checksum) -> bool {
-    said == checksum.value || (checksum.kind == ChecksumKind::Composite && checksum.value.split('-').next() == Some(said))
+    said == checksum.value
+        || (checksum.kind == ChecksumKind::Composite && checksum.value.split('-').next() == Some(said))
 }
 
 /// What S3 takes when a client does not say what its check sum covers.
@@ -461,9 +457,9 @@ fn joined_crc(algorithm: ChecksumAlgorithm, sums: &[(Vec<u8>, u64)]) -> Option<V
     let crc = crc_of(algorithm)?;
     let number = |sum: &[u8]| sum.iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     let (first, rest) = sums.split_first()?;
-    let joined = rest.iter().fold(number(&first.0), |joined, (sum, size)| {
-        crc_fast::checksum_combine(crc, joined, number(sum), *size)
-    });
+    let joined = rest
+        .iter()
+        .fold(number(&first.0), |joined, (sum, size)| crc_fast::checksum_combine(crc, joined, number(sum), *size));
     Some(big_endian(joined, algorithm.length()))
 }
 
@@ -480,7 +476,8 @@ mod tests {
         let (one, two) = (vec![7u8; 1000], vec![9u8; 777]);
         let whole = [one.clone(), two.clone()].concat();
         for algorithm in ChecksumAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.joins()) {
-            let sum = |bytes: &[u8]| Digests::of(bytes, Wanted { md5: false, checksum: Some(algorithm) }).checksum.unwrap();
+            let sum =
+                |bytes: &[u8]| Digests::of(bytes, Wanted { md5: false, checksum: Some(algorithm) }).checksum.unwrap();
             let joined = joined_crc(algorithm, &[(sum(&one), 1000), (sum(&two), 777)]);
             assert_eq!(joined, Some(sum(&whole)), "{algorithm:?}");
         }

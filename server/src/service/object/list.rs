@@ -108,7 +108,8 @@ impl Services {
 }
 
 async fn page_after(metadata: &Metadata, package: PackageId, after: Option<Position>) -> Result<Vec<Object>> {
-    let listing = Listing { within: Within::Package(package), prefix: String::new(), delimiter: None, after, most: MAX_KEYS };
+    let listing =
+        Listing { within: Within::Package(package), prefix: String::new(), delimiter: None, after, most: MAX_KEYS };
     let entries = metadata.rows().list(&listing).await?;
     let objects = entries.into_iter().filter_map(|entry| match entry {
         Entry::Object(object) => Some(object),

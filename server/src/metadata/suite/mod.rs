@@ -23,7 +23,9 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use std::time::Duration;
-use versions::{a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along, versions_are_what_s3_says};
+use versions::{
+    a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along, versions_are_what_s3_says,
+};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 const LATER: Timestamp = Timestamp(NOW.0 + 1_000_000);
@@ -396,7 +398,14 @@ async fn an_upload_lives_until_it_is_finished(fixture: Fixture) {
     let upload = fixture.metadata.rows().upload_to(object.id).await.unwrap().unwrap();
     for (id, index) in [(1, 4), (2, 2), (3, 4)] {
         let chunk = chunk(id, 5);
-        let part = NewPart { index, size: 5, sha256: [1; 32], etag: None, checksum: None, extents: vec![extent(&chunk, 0, 5)] };
+        let part = NewPart {
+            index,
+            size: 5,
+            sha256: [1; 32],
+            etag: None,
+            checksum: None,
+            extents: vec![extent(&chunk, 0, 5)],
+        };
         let upload = upload.id;
         fixture
             .write(move |rows| Box::pin(async move { rows.put_part(upload, &part, &[chunk], &[], NOW).await }))

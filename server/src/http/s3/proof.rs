@@ -1,0 +1,110 @@
+//! What a proof must look like: what `s3s` would take and S3 would not is refused before it is verified.
+
+use super::{S3Settings, error::said};
+use crate::{domain::time::Timestamp, http::auth};
+use axum::http::{HeaderMap, Uri, header};
+use s3s::{S3ErrorCode, S3Result};
+
+/// How long a link may live, in seconds: S3's limit.
+const LONGEST_LINK: i64 = 7 * 24 * 60 * 60;
+
+/// Refuses proofs that `s3s` would take and S3 would not.
+pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3Result<()> {
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let value = |name: &str| query.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let signed =
+        value("X-Amz-Signature").is_some() || value("X-Amz-Algorithm").is_some() || value("X-Amz-Credential").is_some();
+    let signed_v2 = value("Signature").is_some() && value("AWSAccessKeyId").is_some();
+    let header = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    if header.is_some() && (signed || signed_v2) {
+        return Err(said(
+            S3ErrorCode::InvalidArgument,
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter \
+             or the Authorization header should be specified",
+        ));
+    }
+    if let Some(header) = header {
+        if header.trim().is_empty() {
+            return Err(said(S3ErrorCode::AccessDenied, "The request is not signed"));
+        }
+        if header.split_once(' ').is_none_or(|(kind, rest)| kind == "AWS" && !rest.contains(':')) {
+            return Err(said(S3ErrorCode::InvalidArgument, "The Authorization header is not well formed"));
+        }
+        if !header.starts_with(auth::sigv4::ALGORITHM) {
+            return Err(said(
+                S3ErrorCode::InvalidRequest,
+                "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+            ));
+        }
+        let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
+        check_signed_headers(header, headers)?;
+        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
+        if !is_time(date) {
+            return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
+        }
+    }
+    if signed {
+        let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
+        match value("X-Amz-Expires").map(str::parse::<i64>) {
+            Some(Ok(0..=LONGEST_LINK)) => {}
+            Some(Ok(seconds)) if seconds < 0 => return malformed("X-Amz-Expires must be non-negative"),
+            Some(Ok(_)) => return malformed("X-Amz-Expires must be less than a week (in seconds); that is 604800"),
+            Some(Err(_)) => return malformed("X-Amz-Expires should be a number"),
+            None => return malformed("Query-string authentication version 4 requires the X-Amz-Expires parameter"),
+        }
+        check_region(settings, value("X-Amz-Credential"), S3ErrorCode::AuthorizationQueryParametersError)?;
+    }
+    if signed_v2 {
+        if !settings.presigned_v2 {
+            return Err(said(
+                S3ErrorCode::InvalidRequest,
+                "Links with a signature of version 2 are switched off: sign with AWS4-HMAC-SHA256",
+            ));
+        }
+        let expires = value("Expires").and_then(|seconds| seconds.parse::<i64>().ok());
+        if expires.is_none_or(|expires| expires > super::text::second(Timestamp::now()).saturating_add(LONGEST_LINK)) {
+            return Err(said(S3ErrorCode::AccessDenied, "Expires must be a time within a week from now"));
+        }
+    }
+    Ok(())
+}
+
+/// `YYYYMMDDTHHMMSSZ`
+fn is_time(text: &str) -> bool {
+    let digits =
+        |range: std::ops::Range<usize>| text.get(range).is_some_and(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    text.len() == 16 && digits(0..8) && text.get(8..9) == Some("T") && digits(9..15) && text.ends_with('Z')
+}
+
+fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {
+    // What is no credential at all is told by whoever reads it.
+    let Some(region) = credential.and_then(|credential| credential.rsplit('/').nth(2)) else { return Ok(()) };
+    if region == settings.region {
+        return Ok(());
+    }
+    Err(said(
+        code,
+        format!(
+            "The authorization header is malformed; the region '{region}' is wrong; expecting '{}'",
+            settings.region
+        ),
+    ))
+}
+
+/// A header that is said to be signed must be there, and the host must be among them.
+fn check_signed_headers(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
+    let names =
+        authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
+    let missing = names.split(';').find(|name| !name.is_empty() && !headers.contains_key(*name));
+    match missing {
+        Some(name) => {
+            Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there")))
+        }
+        None if !names.is_empty() && !names.split(';').any(|name| name == "host") => {
+            Err(said(S3ErrorCode::AccessDenied, "The header `host` must be signed"))
+        }
+        None => Ok(()),
+    }
+}
