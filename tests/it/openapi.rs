@@ -8,10 +8,8 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// The documents: which API `holdall openapi` is asked for, the file that is checked in, and where it is served.
-const DOCUMENTS: [(&str, &str, &str); 2] = [
-    ("v1", "openapi/v1.json", "/openapi.json"),
-    ("management", "openapi/management.json", "/openapi-management.json"),
-];
+const DOCUMENTS: [(&str, &str, &str); 2] =
+    [("v1", "openapi/v1.json", "/openapi.json"), ("management", "openapi/management.json", "/openapi-management.json")];
 
 /// Every call of the contract, and those of ours.
 const CALLS: [(&str, &str); 31] = [
@@ -89,7 +87,11 @@ fn the_documents_in_the_repository_are_what_the_server_says() {
             "{file} is stale; refresh it with: cargo run -p holdall -- openapi --api {api} --out {file}"
         );
     }
-    assert_eq!(holdall(&["openapi"]).output().unwrap().stdout, printed("v1").into_bytes(), "v1 unless asked for another");
+    assert_eq!(
+        holdall(&["openapi"]).output().unwrap().stdout,
+        printed("v1").into_bytes(),
+        "v1 unless asked for another"
+    );
 }
 
 #[tokio::test]

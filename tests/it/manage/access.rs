@@ -98,7 +98,10 @@ async fn tokens_are_shown_once_and_end_at_once(setup: Setup) {
     let reader = Manager::with_token(&server, &token);
     assert_eq!(reader.get("/stats").await["credentials"], 1);
     let listed = reader.get("/tokens").await;
-    assert_eq!((text(&listed["tokens"][0], "name").as_str(), text(&listed["tokens"][0], "role").as_str()), ("watch", "read_only"));
+    assert_eq!(
+        (text(&listed["tokens"][0], "name").as_str(), text(&listed["tokens"][0], "role").as_str()),
+        ("watch", "read_only")
+    );
     assert!(!listed.to_string().contains(&token) && !server.log().contains(&token));
 
     // It reads all of this door, and of the others, and changes nothing.
@@ -184,7 +187,9 @@ async fn the_audit_log_tells_what_was_changed_and_no_secret() {
         (events.len() >= 4).then_some(events)
     })
     .await;
-    let told = |operation: &str| events.iter().find(|event| event["operation"] == operation).unwrap_or_else(|| panic!("{operation}: {events:?}"));
+    let told = |operation: &str| {
+        events.iter().find(|event| event["operation"] == operation).unwrap_or_else(|| panic!("{operation}: {events:?}"))
+    };
     assert_eq!(told("POST /api/v1/credentials")["target"]["access_key"], "AUDITED");
     assert_eq!(told("POST /api/v1/buckets")["target"]["name"], "audited");
     let missed = told("DELETE /api/v1/buckets/{bucket}/objects/{*key}");

@@ -5,7 +5,11 @@ use holdall_tests::{Server, Setup, form::Form};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-crate::on_both![links_do_what_they_say_until_they_are_taken_back, a_form_puts_an_object, links_are_listed_without_what_lets_in];
+crate::on_both![
+    links_do_what_they_say_until_they_are_taken_back,
+    a_form_puts_an_object,
+    links_are_listed_without_what_lets_in
+];
 
 struct World {
     server: Server,
@@ -25,7 +29,8 @@ async fn world(setup: Setup) -> World {
 
 impl World {
     async fn link(&self, method: &str, key: &str) -> Value {
-        let wanted = json!({"bucket_name": "annas", "object_key": key, "method": method, "access_key": self.access_key});
+        let wanted =
+            json!({"bucket_name": "annas", "object_key": key, "method": method, "access_key": self.access_key});
         self.manager.post("/presigned-urls", wanted).await
     }
 
@@ -133,5 +138,9 @@ async fn a_link_is_signed_by_an_active_owner_only() {
     answered(&world.manager.send(Method::PUT, &path, Some(json!({"is_active": false}))).await, 200);
     refused(&send(wanted("annas", &world.access_key)).await, 409, "InvalidState");
     assert_eq!(world.ask("GET", &link, "").await.0, 403);
-    assert_eq!(world.manager.get("/presigned-urls").await["urls"].as_array().unwrap().len(), 1, "refused ones are not kept");
+    assert_eq!(
+        world.manager.get("/presigned-urls").await["urls"].as_array().unwrap().len(),
+        1,
+        "refused ones are not kept"
+    );
 }

@@ -54,7 +54,8 @@ impl Manager {
     /// A new credential: its id, and a client of a bucket of its own.
     async fn owner(&self, server: &Server, name: &str, bucket: &str) -> (i64, S3Client) {
         let made = self.post("/credentials", serde_json::json!({ "user_name": name })).await;
-        let (id, access_key, secret) = (made["id"].as_i64().unwrap(), text(&made, "access_key"), text(&made, "secret_key"));
+        let (id, access_key, secret) =
+            (made["id"].as_i64().unwrap(), text(&made, "access_key"), text(&made, "secret_key"));
         self.post("/buckets", serde_json::json!({ "name": bucket, "owner_id": id })).await;
         (id, S3Client::new(&s3_url(server), bucket, &access_key, &secret))
     }

@@ -30,7 +30,9 @@ async fn listings_page_and_group(setup: Setup) {
     loop {
         let page = manager.get(&format!("{path}?delimiter=/&limit=2&cursor={cursor}")).await;
         lines.extend(keys(page["objects"].as_array().unwrap()));
-        lines.extend(page["common_prefixes"].as_array().unwrap().iter().map(|prefix| prefix.as_str().unwrap().to_owned()));
+        lines.extend(
+            page["common_prefixes"].as_array().unwrap().iter().map(|prefix| prefix.as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => next.clone_into(&mut cursor),
             None => break,
@@ -55,7 +57,10 @@ async fn an_object_tells_where_it_lies(setup: Setup) {
     s3.put("dir/a", "content").await;
     s3.put("empty", "").await;
     let found = manager.get("/buckets/annas/objects/dir/a").await;
-    assert_eq!((text(&found, "key").as_str(), found["size"].as_i64(), text(&found, "size_human").as_str()), ("dir/a", Some(7), "7 B"));
+    assert_eq!(
+        (text(&found, "key").as_str(), found["size"].as_i64(), text(&found, "size_human").as_str()),
+        ("dir/a", Some(7), "7 B")
+    );
     // The MD5 of the content.
     assert_eq!(text(&found, "etag"), "9a0364b9e99bb480dd25e1f0284c8555");
     assert_eq!((found["is_multipart"].as_bool(), found["part_count"].as_i64()), (Some(false), Some(0)));
@@ -97,7 +102,10 @@ async fn an_object_tells_where_it_lies(setup: Setup) {
     let listed = manager.get("/buckets/plain").await;
     let key = text(&listed["objects"][0], "key");
     let detail = manager.get(&format!("/buckets/plain/objects/{key}")).await;
-    assert_eq!((detail["size"].as_i64(), text(&detail, "content_type").as_str()), (Some(5), "application/octet-stream"));
+    assert_eq!(
+        (detail["size"].as_i64(), text(&detail, "content_type").as_str()),
+        (Some(5), "application/octet-stream")
+    );
     assert_eq!(detail["etag"], listed["objects"][0]["etag"]);
 }
 
@@ -115,9 +123,15 @@ async fn deletions_are_told_key_by_key(setup: Setup) {
     assert_eq!(answer["deleted"], json!(["a", "c/d"]));
     let errors: Vec<(String, String)> =
         answer["errors"].as_array().unwrap().iter().map(|error| (text(error, "key"), text(error, "code"))).collect();
-    let expected = [("none", "NoSuchKey"), ("", "InvalidArgument"), ("nul\u{0}", "InvalidArgument"), (long.as_str(), "InvalidArgument")];
+    let expected = [
+        ("none", "NoSuchKey"),
+        ("", "InvalidArgument"),
+        ("nul\u{0}", "InvalidArgument"),
+        (long.as_str(), "InvalidArgument"),
+    ];
     assert_eq!(errors, expected.map(|(key, code)| (key.to_owned(), code.to_owned())));
-    let answer = answered(&manager.send(Method::DELETE, "/buckets/annas/objects", Some(json!({"keys": ["b"]}))).await, 200);
+    let answer =
+        answered(&manager.send(Method::DELETE, "/buckets/annas/objects", Some(json!({"keys": ["b"]}))).await, 200);
     assert_eq!(answer, json!({"deleted": ["b"], "errors": []}));
     assert_eq!(answered(&manager.send(Method::POST, bulk, Some(json!({"keys": []}))).await, 200)["deleted"], json!([]));
     assert_eq!(keys(&all_pages(&manager, "/buckets/annas/objects", "objects", 9).await), ["kept"]);
@@ -166,7 +180,8 @@ async fn keys_are_bytes() {
             assert_eq!((answer.status, found["key"].as_str()), (200, Some(key)), "{path}: {found}");
         }
         let bulk = json!({"keys": [key]});
-        let answer = client.request(Method::POST, "/api/v1/buckets/annas/objects/bulk-delete").json(&bulk).send().await.unwrap();
+        let answer =
+            client.request(Method::POST, "/api/v1/buckets/annas/objects/bulk-delete").json(&bulk).send().await.unwrap();
         assert_eq!(answer.json::<Value>().await.unwrap()["deleted"], json!([key]));
     }
     for bad in ["%zz", "a%2", "%ff", "%00"] {
