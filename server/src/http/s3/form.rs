@@ -175,7 +175,7 @@ async fn prove(door: &S3Door, ticket: &Ticket, form: &Form) -> S3Result<Caller> 
         }
         None => {
             let shown = data_encoding::BASE64.decode(form.required("signature")?.as_bytes()).unwrap_or_default();
-            bool::from(old_signature(secret, policy).as_slice().ct_eq(&shown))
+            bool::from(super::old_link::signature(secret, policy).as_slice().ct_eq(&shown))
         }
     };
     if !is_right {
@@ -220,15 +220,6 @@ impl<'a> Scope<'a> {
         }
         Ok(Self { access_key, scope: sigv4::Scope { day, region, service } })
     }
-}
-
-/// The signature of version 2: what some clients still make by default.
-fn old_signature(secret: &str, policy: &str) -> Vec<u8> {
-    use hmac::{KeyInit, Mac};
-    // Keys of any length are taken.
-    let Ok(mut mac) = hmac::Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes()) else { return Vec::new() };
-    mac.update(policy.as_bytes());
-    mac.finalize().into_bytes().to_vec()
 }
 
 fn claim(form: &Form) -> S3Result<Claim> {

@@ -1,6 +1,6 @@
 //! What stands before `s3s`: the checks it does not make, the answers it has none for, and what its answers lack.
 
-use super::{S3Door, S3Settings, error, error::said, form, host::Domain, preflight, proof, ticket::Ticket};
+use super::{S3Door, S3Settings, error, error::said, form, host::Domain, old_link, preflight, proof, ticket::Ticket};
 use crate::{
     domain::{audit::AuditEvent, caller::Identity, time::Timestamp},
     http::{
@@ -106,6 +106,12 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return form::answer(door, ticket, bucket, &head.headers, body).await;
     }
     let request = with_checked_body(request).await?;
+    if old_link::is_one(request.uri().query().unwrap_or_default()) {
+        let (method, headers, uri) = (request.method(), request.headers(), request.uri());
+        old_link::prove(&door.services, &door.settings, ticket, method, headers, uri).await?;
+        ticket.fill(|entries| entries.bucket.clone_from(&asked.bucket));
+        return call(&door.proven, ticket, without_proof(request)).await;
+    }
     let without_range = without_bad_range(&request);
     let mut response = call(&door.s3s, ticket, request).await?;
     let entries = ticket.entries();
@@ -140,20 +146,29 @@ fn without_bad_range(request: &Request) -> Option<Request> {
     if !is_read || range.to_str().is_ok_and(|range| s3s::dto::Range::parse(range).is_ok()) {
         return None;
     }
+    let mut again = Request::new(Body::empty());
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    again.headers_mut().clone_from(request.headers());
+    again.headers_mut().remove(header::RANGE);
+    Some(without_proof(again))
+}
+
+/// A request whose proof was verified, for a service that looks at none.
+fn without_proof(mut request: Request) -> Request {
     const PROOF: [&str; 3] = ["AWSAccessKeyId", "Signature", "Expires"];
-    let pairs = request.uri().query().unwrap_or_default().split('&');
+    let query = request.uri().query().unwrap_or_default();
     let is_proof = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
         name.starts_with("X-Amz-") || PROOF.contains(&name)
     };
-    let query: Vec<&str> = pairs.filter(|pair| !is_proof(pair)).collect();
-    let mut again = Request::new(Body::empty());
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = format!("{}?{}", request.uri().path(), query.join("&")).parse().ok()?;
-    again.headers_mut().clone_from(request.headers());
-    again.headers_mut().remove(header::RANGE);
-    again.headers_mut().remove(header::AUTHORIZATION);
-    Some(again)
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_proof(pair)).collect();
+    // Part of an address that was one.
+    if let Ok(uri) = format!("{}?{}", request.uri().path(), rest.join("&")).parse() {
+        *request.uri_mut() = uri;
+    }
+    request.headers_mut().remove(header::AUTHORIZATION);
+    request
 }
 
 /// In this one answer S3 writes a tag without quotes.

@@ -27,6 +27,7 @@ mod host;
 mod link;
 mod list;
 mod multipart;
+mod old_link;
 mod policy;
 mod preflight;
 mod proof;
