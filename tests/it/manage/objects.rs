@@ -1,7 +1,10 @@
 //! Objects by bucket and key: pages, places, deletions, and keys of any bytes.
 
-use super::{Manager, all_pages, answered, refused, text};
-use holdall_tests::{Server, Setup, raw};
+use super::{Manager, all_pages, answered, refused, s3_url, text};
+use holdall_tests::{
+    Server, Setup, raw,
+    sign::{Signer, hash},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -190,6 +193,43 @@ async fn keys_are_bytes() {
         let found: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!((answer.status, found["error"]["code"].as_str()), (400, Some("InvalidArgument")), "{bad}: {found}");
     }
+}
+
+#[tokio::test]
+async fn what_a_user_says_of_an_object_is_told() {
+    let server = Server::start();
+    let manager = Manager::of(&server);
+    let made = manager.post("/credentials", json!({"user_name": "anna"})).await;
+    manager.post("/buckets", json!({"name": "annas", "owner_id": made["id"]})).await;
+    let signer = Signer {
+        region: "us-east-1".to_owned(),
+        service: "s3".to_owned(),
+        ..Signer::new(&text(&made, "access_key"), &text(&made, "secret_key"))
+    };
+    let endpoint = s3_url(&server);
+    let host = endpoint.strip_prefix("http://").unwrap();
+    let payload = hash("content");
+    let signed = [
+        ("content-type", "image/jpeg"),
+        ("host", host),
+        ("x-amz-content-sha256", payload.as_str()),
+        ("x-amz-meta-category", "photos"),
+    ];
+    let mut request = reqwest::Client::builder().no_proxy().build().unwrap().put(format!("{endpoint}/annas/a.jpg"));
+    for (name, value) in signed.iter().filter(|(name, _)| *name != "host") {
+        request = request.header(*name, *value);
+    }
+    for (name, value) in signer.headers("PUT", "/annas/a.jpg", &signed, &payload) {
+        request = request.header(name, value);
+    }
+    let answer = request.body("content").send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{:?}", answer.text().await);
+    let found = manager.get("/buckets/annas/objects/a.jpg").await;
+    assert_eq!(
+        (&found["metadata"], text(&found, "content_type").as_str()),
+        (&json!({"category": "photos"}), "image/jpeg")
+    );
+    assert_eq!(manager.get("/buckets/annas").await["objects"][0]["content_type"], "image/jpeg");
 }
 
 async fn access_key(manager: &Manager) -> String {
