@@ -60,3 +60,10 @@ fn typescript() {
 fn schemathesis() {
     run("schemathesis.sh", "HOLDALL_TEST_PYTHON");
 }
+
+/// The same of the management API.
+#[test]
+#[ignore = "needs HOLDALL_TEST_PYTHON; tests/run provides it"]
+fn schemathesis_of_management() {
+    run_with("schemathesis.sh", "HOLDALL_TEST_PYTHON", |_| vec!["management".to_owned()]);
+}

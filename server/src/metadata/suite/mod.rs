@@ -1,5 +1,6 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod managed;
 mod versions;
 
 use super::{Claim, Entry, Listing, Metadata, NewObject, NewPart, NewSpace, NewSyncTask, Put, RunEnd, WriteRows};
@@ -25,6 +26,11 @@ use crate::{
     },
 };
 use futures::future::BoxFuture;
+use managed::{
+    a_credential_goes_when_it_owns_nothing, buckets_page_by_name_within_an_owner,
+    links_to_s3_are_kept_until_they_are_old, objects_are_seen_by_key_with_where_they_lie,
+    only_what_is_there_is_counted,
+};
 use std::time::Duration;
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along, versions_are_what_s3_says,
@@ -886,6 +892,11 @@ suite![
     a_run_by_hand_waits_for_no_beat_and_is_never_a_second_one,
     a_trigger_that_is_changed_counts_from_now,
     old_runs_are_forgotten_with_their_failures,
+    a_credential_goes_when_it_owns_nothing,
+    buckets_page_by_name_within_an_owner,
+    only_what_is_there_is_counted,
+    objects_are_seen_by_key_with_where_they_lie,
+    links_to_s3_are_kept_until_they_are_old,
 ];
 
 /// Says so where it is seen; the test command treats a missing PostgreSQL as a failure of its own.
