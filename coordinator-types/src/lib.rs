@@ -26,3 +26,4 @@ pub mod package;
 pub mod presigned;
 pub mod redundancy;
 pub mod space;
+pub mod syncer;

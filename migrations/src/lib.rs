@@ -7,6 +7,8 @@ mod m20261121_000001_create_access;
 mod m20261121_000002_create_namespace_and_shards;
 mod m20261124_000003_register_user_spaces;
 mod m20261124_000004_create_presigned_urls_and_audit;
+mod m20261125_000005_schedule_space_sync;
+mod m20261125_000006_remember_space_sync;
 mod m20261125_000007_serve_s3;
 mod m20261125_000008_manage;
 
@@ -22,6 +24,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_create_namespace_and_shards::Migration),
             Box::new(m20261124_000003_register_user_spaces::Migration),
             Box::new(m20261124_000004_create_presigned_urls_and_audit::Migration),
+            Box::new(m20261125_000005_schedule_space_sync::Migration),
+            Box::new(m20261125_000006_remember_space_sync::Migration),
             Box::new(m20261125_000007_serve_s3::Migration),
             Box::new(m20261125_000008_manage::Migration),
         ]

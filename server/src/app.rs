@@ -12,6 +12,7 @@ use crate::{
         expire_uploads::ExpireUploads,
         journal::{TrimJournal, WriteJournal},
         keep_uploads::KeepUploads,
+        space_sync::{TrimSyncRuns, space_sync},
         sweep::Sweep,
         watch_spaces::WatchSpaces,
     },
@@ -52,6 +53,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         sweep: config.sweep.clone(),
         spaces: config.spaces.clone(),
         audit: config.audit.clone(),
+        sync: config.sync.clone(),
     };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
     let tls = config.tls.pair().map(Tls::open).transpose()?;
@@ -218,6 +220,9 @@ const JOURNAL: Duration = Duration::from_millis(500);
 /// How often, at least, what is too old is removed from it.
 const TRIMMING: Duration = Duration::from_secs(60 * 60);
 
+/// How often runs of the space syncer that are too far back are forgotten.
+const SYNC_TRIMMING: Duration = Duration::from_secs(60);
+
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(drive(Sweep(services.clone()), config.sweep.interval, stop.clone()));
@@ -228,6 +233,8 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     tasks.spawn(drive(WriteJournal(services.clone()), JOURNAL, stop.clone()));
     let trimming = (config.audit.retention / 4).min(TRIMMING);
     tasks.spawn(drive(TrimJournal(services.clone()), trimming, stop.clone()));
+    tasks.spawn(drive(TrimSyncRuns(services.clone()), SYNC_TRIMMING, stop.clone()));
+    tasks.spawn(space_sync(services.clone(), config.sync.runs, stop.clone()));
     tasks
 }
 

@@ -29,6 +29,8 @@ pub(crate) use on_both;
 
 mod s3;
 mod spaces;
+mod sync;
+mod sync_engine;
 mod v1;
 
 mod audit;

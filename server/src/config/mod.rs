@@ -13,6 +13,7 @@ mod problem;
 mod s3;
 mod secret;
 mod store;
+mod sync;
 mod task;
 mod text;
 mod tls;
@@ -25,6 +26,7 @@ pub(crate) use log::{LogConfig, LogFormat};
 pub(crate) use s3::S3Config;
 pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
+pub(crate) use sync::SyncConfig;
 pub(crate) use task::{AuditConfig, MultipartConfig, ShutdownConfig, SweepConfig};
 pub(crate) use tls::{TlsConfig, TlsFiles};
 
@@ -63,6 +65,7 @@ pub(crate) struct Config {
     pub(crate) v1: V1Config,
     pub(crate) s3: S3Config,
     pub(crate) spaces: SpacesConfig,
+    pub(crate) sync: SyncConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
     pub(crate) s3_listen_is_set: bool,
@@ -104,6 +107,7 @@ impl Config {
         database::validate(self, problems);
         self.store.validate(problems);
         self.spaces.validate(problems);
+        self.sync.validate(problems);
         self.sweep.validate(problems);
         self.multipart.validate(problems);
         self.limits.validate(problems);
@@ -138,6 +142,7 @@ impl fmt::Debug for Config {
             v1,
             s3,
             spaces,
+            sync,
             s3_listen_is_set,
         } = self;
         f.debug_struct("Config")
@@ -159,6 +164,7 @@ impl fmt::Debug for Config {
             .field("v1", v1)
             .field("s3", s3)
             .field("spaces", spaces)
+            .field("sync", sync)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()
     }

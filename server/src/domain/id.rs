@@ -3,7 +3,7 @@
 macro_rules! id {
     ($(#[$doc:meta] $name:ident),* $(,)?) => {$(
         #[$doc]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         pub(crate) struct $name(pub(crate) i64);
 
         impl std::fmt::Display for $name {
@@ -35,4 +35,8 @@ id! {
     PresignedId,
     /// A presigned link to S3.
     S3LinkId,
+    /// A task of the space syncer.
+    SyncTaskId,
+    /// A run of such a task.
+    SyncRunId,
 }

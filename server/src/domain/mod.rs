@@ -18,6 +18,7 @@ pub(crate) mod presigned;
 pub(crate) mod redundancy;
 pub(crate) mod shard;
 pub(crate) mod space;
+pub(crate) mod sync;
 pub(crate) mod time;
 pub(crate) mod upload;
 pub(crate) mod version;

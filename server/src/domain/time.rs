@@ -1,9 +1,10 @@
 //! Instants, kept as microseconds so that every database stores and orders them alike.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Microseconds since the Unix epoch, UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Timestamp(pub(crate) i64);
 
 impl Timestamp {
@@ -20,6 +21,19 @@ impl Timestamp {
     /// This instant and `span` more.
     pub(crate) fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(micros(span)))
+    }
+
+    /// As the standard library tells time.
+    pub(crate) fn to_system(self) -> std::time::SystemTime {
+        let span = Duration::from_micros(self.0.unsigned_abs());
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        let told = if self.0 < 0 { epoch.checked_sub(span) } else { epoch.checked_add(span) };
+        told.unwrap_or(epoch)
+    }
+
+    /// Reads RFC 3339 with an offset; `None`: it is something else, or out of range.
+    pub(crate) fn from_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|instant| Self(instant.as_microsecond()))
     }
 
     /// RFC 3339 with a numeric offset and only the digits of a second that say something,
@@ -47,6 +61,15 @@ mod tests {
     fn a_time_is_written_with_its_offset() {
         assert_eq!(Timestamp(0).to_rfc3339(), "1970-01-01T00:00:00+00:00");
         assert_eq!(Timestamp(1_500_000).to_rfc3339(), "1970-01-01T00:00:01.5+00:00");
+    }
+
+    #[test]
+    fn a_time_is_read_with_its_offset() {
+        assert_eq!(Timestamp::from_rfc3339("1970-01-01T01:00:00.5+01:00"), Some(Timestamp(500_000)));
+        assert_eq!(Timestamp::from_rfc3339("1970-01-01T00:00:00Z"), Some(Timestamp(0)));
+        for bad in ["", "now", "1970-01-01", "1970-01-01T00:00:00", "1970-13-01T00:00:00Z"] {
+            assert_eq!(Timestamp::from_rfc3339(bad), None, "{bad}");
+        }
     }
 
     #[test]

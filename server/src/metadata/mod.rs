@@ -28,6 +28,10 @@ mod s3_link;
 mod space;
 #[cfg(test)]
 mod suite;
+mod sync_baseline;
+mod sync_plan;
+mod sync_run;
+mod sync_task;
 mod upload;
 mod usage;
 mod version;
@@ -43,6 +47,9 @@ pub(crate) use list::{Entry, Listing, Within};
 pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
+pub(crate) use sync_baseline::BaselineChange;
+pub(crate) use sync_run::{Claim, RunEnd};
+pub(crate) use sync_task::NewSyncTask;
 pub(crate) use upload::NewPart;
 pub(crate) use version::Deleted;
 
@@ -51,7 +58,7 @@ use error::translate;
 use futures::future::BoxFuture;
 use open_queue::OpenQueue;
 use put_queue::PutQueue;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
 use std::sync::Arc;
 use writer::Writer;
 
@@ -137,6 +144,15 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     ) -> Result<Option<T>> {
         let row = self.db.query_one_raw(self.statement(sql, values)).await.map_err(translate)?;
         row.map(|row| T::from_query_result(&row, "").map_err(translate)).transpose()
+    }
+
+    /// The present in microseconds, by the clock that all servers share: PostgreSQL's own. On SQLite there is one server,
+    /// and its machine's clock.
+    fn clock(&self) -> &'static str {
+        match self.db.get_database_backend() {
+            DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)",
+            _ => "CAST(unixepoch('subsec') * 1000000 AS INTEGER)",
+        }
     }
 
     fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {

@@ -15,6 +15,7 @@ mod readiness;
 mod space;
 mod spaces;
 mod sweep;
+mod sync;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
@@ -43,9 +44,10 @@ pub(crate) use object::{
 pub(crate) use space::{ChangeSpace, RegisterSpace, Sent, SpaceView};
 pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
+pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent};
 
 use crate::{
-    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig},
+    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -81,6 +83,10 @@ pub(crate) struct Services {
     homes: Arc<Cache<(String, String), key::Home>>,
     /// What the management has counted and looked up lately.
     remembered: Arc<manage::Remembered>,
+    /// What this server knows of the syncs it works on.
+    sync: Arc<sync::LocalRuns>,
+    /// For contents that are copied between spaces.
+    sync_memory: sync::Memory,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -92,6 +98,7 @@ pub(crate) struct Rules {
     pub(crate) sweep: SweepConfig,
     pub(crate) spaces: SpacesConfig,
     pub(crate) audit: AuditConfig,
+    pub(crate) sync: SyncConfig,
 }
 
 impl Services {
@@ -104,6 +111,7 @@ impl Services {
         seal: Seal,
         spool: &Path,
     ) -> Self {
+        let sync_memory = sync::Memory::new(rules.sync.memory);
         let content = ContentStore::new(metadata.clone(), spaces.clone(), store, rules.sweep.grace, spool);
         Self {
             metadata,
@@ -117,6 +125,8 @@ impl Services {
             packages: Arc::new(Cache::new(PACKAGES)),
             homes: Arc::new(Cache::new(PACKAGES)),
             remembered: Arc::default(),
+            sync: Arc::default(),
+            sync_memory,
         }
     }
 }

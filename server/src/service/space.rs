@@ -159,11 +159,12 @@ impl Services {
     /// Gives a space up; one that is not there is fine. What nobody points to any more is removed from it first.
     ///
     /// # Errors
-    /// [`Error::Conflict`] with the counts while objects lie in it.
+    /// [`Error::Conflict`] with the counts while objects lie in it, and with the tasks that copy from it or to it.
     pub(crate) async fn delete_space(&self, caller: Caller, id: SpaceId) -> Result<()> {
         caller.may_operate()?;
         let Some(space) = self.spaces.get(id) else { return Ok(()) };
         let _changes = self.space_changes.lock().await;
+        self.refuse_space_of_task(id, &space.settings.name).await?;
         self.refuse_held(&space).await?;
         // From here on nothing new is put there.
         self.spaces.remove(id);

@@ -11,6 +11,7 @@ use super::{
 use crate::domain::{
     shard::ShardKey,
     space::{Abilities, UserSpace},
+    sync::Version,
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -58,6 +59,8 @@ pub(crate) struct Cloud {
     transfer: Transfer,
     direct: Option<Direct>,
     abilities: Abilities,
+    /// The same for spaces of the same storage and account.
+    identity: Arc<str>,
     /// Folders that are known to be there, where folders have to be made.
     folders: Arc<Mutex<HashSet<String>>>,
 }
@@ -74,12 +77,27 @@ impl Cloud {
             transfer,
             direct: None,
             abilities,
+            identity: identity(space).into(),
             folders: Arc::default(),
         }
     }
 
     pub(super) fn with_direct(self, direct: Direct) -> Self {
         Self { direct: Some(direct), ..self }
+    }
+
+    pub(super) fn direct(&self) -> Option<&Direct> {
+        self.direct.as_ref()
+    }
+
+    /// What it was seen to do.
+    pub(super) fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
+    /// Whether paths mean the same objects in both, for the same account.
+    pub(super) fn is_same_storage(&self, other: &Self) -> bool {
+        self.identity == other.identity
     }
 
     pub(super) fn transfer(&self) -> Transfer {
@@ -135,11 +153,13 @@ impl Cloud {
         blocks: mpsc::Receiver<Arc<Block>>,
         expected: Option<u64>,
         kept: Option<(&str, &str)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Version, Fault> {
         match &self.direct {
             Some(direct) => {
                 self.make_folder(path).await?;
-                direct.put(path, blocks, expected).await
+                direct.put(path, blocks, expected).await?;
+                // What such a server answers is not always what it lists.
+                Ok(Version::default())
             }
             None => self.write_parts(path, blocks, expected, kept).await,
         }
@@ -151,7 +171,7 @@ impl Cloud {
         mut blocks: mpsc::Receiver<Arc<Block>>,
         expected: Option<u64>,
         kept: Option<(&str, &str)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Version, Fault> {
         let mut writer = self.operator.writer_with(path).chunk(PART).concurrent(PARTS);
         if let Some((name, value)) = kept {
             writer = writer.user_metadata([(name.to_owned(), value.to_owned())]);
@@ -159,6 +179,7 @@ impl Cloud {
         let mut writer = writer.await?;
         let mut written = 0;
         let mut outcome = Ok(());
+        let mut version = Version::default();
         while let Some(block) = blocks.recv().await {
             written += block.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
             outcome = writer.write(buffer_of(block.pieces.clone())).await.map_err(Fault::from);
@@ -170,7 +191,13 @@ impl Cloud {
             outcome = Err(Fault::Unavailable("the content broke off; nothing was put in its place".into()));
         }
         if outcome.is_ok() {
-            outcome = writer.close().await.map(|_| ()).map_err(Fault::from);
+            outcome = match writer.close().await {
+                Ok(metadata) => {
+                    version = metadata.etag().map(Version::tag).unwrap_or_default();
+                    Ok(())
+                }
+                Err(error) => Err(error.into()),
+            };
         }
         if outcome.is_err()
             && let Err(error) = writer.abort().await
@@ -178,7 +205,7 @@ impl Cloud {
             // An unfinished multipart upload would stay behind, and be paid for.
             tracing::info!(%error, path, "an unfinished write to a space could not be taken back");
         }
-        outcome
+        outcome.map(|()| version)
     }
 
     /// Writes one object at once.
@@ -218,6 +245,11 @@ impl Cloud {
         self.own(&path::shard(key))
     }
 
+    /// Forgets which folders are there.
+    pub(super) fn forget_folders(&self) {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Makes the folder of an object, where the storage does not make it by itself.
     pub(super) async fn make_folder(&self, path: &str) -> Result<(), Fault> {
         let Some((folder, _)) = path.rsplit_once('/') else { return Ok(()) };
@@ -235,6 +267,15 @@ impl Cloud {
         folders.insert(folder.to_owned());
         Ok(())
     }
+}
+
+/// Where a storage is and as whom it is spoken to: what its fields say, without secrets.
+fn identity(space: &UserSpace) -> String {
+    let storage = ["endpoint", "region", "bucket", "container"].map(|field| space.storage.text(field));
+    let account = ["accessKeyId", "username", "accountName"].map(|field| space.credential.text(field));
+    // A memory belongs to its space.
+    let own = if space.storage.kind() == super::kind::MEMORY { &*space.store_uuid } else { "" };
+    format!("{}\n{}\n{}\n{own}", space.storage.kind(), storage.join("\n"), account.join("\n"))
 }
 
 /// opendal believes of every endpoint that it can do what its protocol knows; what was seen counts more.

@@ -175,7 +175,7 @@ impl Files {
             Self::Local(files) => files.write(path, size, blocks).await,
             Self::Cloud(cloud) => {
                 let kept = cloud.operator().info().capability().write_with_user_metadata.then_some((HASH, hash));
-                cloud.write(path, blocks, Some(size), kept).await
+                cloud.write(path, blocks, Some(size), kept).await.map(|_| ())
             }
         }
     }

@@ -8,7 +8,11 @@ use super::{
     path,
     shard::Block,
 };
-use crate::domain::Error;
+use crate::domain::{
+    Error,
+    sync::{Seen, Version},
+    time::Timestamp,
+};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use rustix::{
@@ -27,6 +31,10 @@ use tokio::sync::mpsc;
 
 /// What a read takes at once.
 const PIECE: usize = 1 << 20;
+
+/// How a file is named while it is being written.
+const PART_PREFIX: &str = ".holdall-";
+const PART_SUFFIX: &str = ".part";
 
 /// A directory whose files are imported from, or exported to.
 #[derive(Debug, Clone)]
@@ -76,20 +84,29 @@ impl LocalFiles {
 
     /// Hands the content on piece by piece until `take` has enough.
     fn read_pieces(&self, place: &str, version: &str, mut take: impl FnMut(Bytes) -> bool) -> Result<(), Fault> {
-        let mut file = self.open(place)?;
+        self.read_into(place, version, |file| {
+            loop {
+                let mut piece = Vec::with_capacity(PIECE);
+                file.take(PIECE as u64).read_to_end(&mut piece)?;
+                if piece.is_empty() || !take(piece.into()) {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    /// Lets `read` read the version of a file that is asked for; an error when it is another one, before or after.
+    fn read_into(
+        &self,
+        place: &str,
+        version: &str,
+        read: impl FnOnce(&mut &File) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let file = self.open(place)?;
         if version_of(&file.metadata()?) != version {
             return Err(Fault::Changed);
         }
-        loop {
-            let mut piece = Vec::with_capacity(PIECE);
-            (&mut file).take(PIECE as u64).read_to_end(&mut piece)?;
-            if piece.is_empty() {
-                break;
-            }
-            if !take(piece.into()) {
-                return Ok(());
-            }
-        }
+        read(&mut &file)?;
         if version_of(&file.metadata()?) == version { Ok(()) } else { Err(Fault::Changed) }
     }
 
@@ -113,12 +130,18 @@ impl LocalFiles {
         .await
     }
 
-    pub(super) async fn write(
+    pub(super) async fn write(&self, path: &str, size: u64, blocks: mpsc::Receiver<Arc<Block>>) -> Result<(), Fault> {
+        self.write_at(path, size, None, blocks).await.map(|_| ())
+    }
+
+    /// As [`write`](Self::write), with a time of its own.
+    pub(super) async fn write_at(
         &self,
         path: &str,
         size: u64,
+        modified: Option<Timestamp>,
         mut blocks: mpsc::Receiver<Arc<Block>>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Version, Fault> {
         let (files, path) = (self.clone(), path.to_owned());
         blocking(move || {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
@@ -132,9 +155,82 @@ impl LocalFiles {
             if written != size {
                 return Err(Fault::Unavailable("the content broke off; nothing was put in its place".into()));
             }
-            part.rename(name)
+            part.finish(name, modified)
         })
         .await
+    }
+
+    /// Writes a file at once.
+    pub(super) async fn write_small(
+        &self,
+        path: &str,
+        bytes: Bytes,
+        modified: Option<Timestamp>,
+    ) -> Result<Version, Fault> {
+        let (files, path) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let folder = files.open_folder(folder, true)?;
+            let mut part = Part::create(&folder)?;
+            write_all_pieces(&mut part.file, &[bytes])?;
+            part.finish(name, modified)
+        })
+        .await
+    }
+
+    /// Reads a file that was listed as `seen` at once.
+    pub(super) async fn read_small(&self, place: &str, seen: &Seen) -> Result<Bytes, Fault> {
+        let (files, place, seen) = (self.clone(), place.to_owned(), seen.clone());
+        blocking(move || {
+            let mut bytes = Vec::with_capacity(usize::try_from(seen.size).unwrap_or_default() + 1);
+            let mut changed = false;
+            files.read_into(&place, &seen.version.0, |file| {
+                // One byte more tells of a file that has grown.
+                file.take(seen.size + 1).read_to_end(&mut bytes)?;
+                changed = bytes.len() as u64 != seen.size;
+                Ok(())
+            })?;
+            if changed { Err(Fault::Changed) } else { Ok(bytes.into()) }
+        })
+        .await
+    }
+
+    /// A file as it is now.
+    pub(super) async fn look_at(&self, place: &str) -> Result<Seen, Fault> {
+        let (files, place) = (self.clone(), place.to_owned());
+        blocking(move || {
+            let metadata = files.open(&place)?.metadata()?;
+            if metadata.is_file() { Ok(seen_of_metadata(&metadata)) } else { Err(Fault::Missing) }
+        })
+        .await
+    }
+
+    /// Removes files, and empty folders whose paths end with a slash; what is not there is fine.
+    pub(super) async fn delete(&self, places: Vec<String>) -> Result<(), Fault> {
+        let files = self.clone();
+        blocking(move || {
+            for place in places {
+                let flags = if place.ends_with('/') { AtFlags::REMOVEDIR } else { AtFlags::empty() };
+                let named = place.trim_end_matches('/');
+                let (folder, name) = named.rsplit_once('/').unwrap_or(("", named));
+                let folder = match files.open_folder(folder, false) {
+                    Err(Fault::Missing) => continue,
+                    opened => opened?,
+                };
+                match unlinkat(&folder, name, flags) {
+                    // A folder that holds something again is one to keep.
+                    Ok(()) | Err(Errno::NOENT | Errno::NOTEMPTY) => {}
+                    Err(errno) => return Err(told(&place, errno)),
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where one of the space's own things lies.
+    pub(super) fn own_place(&self, name: &str) -> String {
+        format!("{}{name}", self.own)
     }
 
     pub(super) async fn make_folder(&self, path: &str) -> Result<(), Fault> {
@@ -182,7 +278,32 @@ impl LocalFiles {
 
 /// Changes when the content does, unless somebody takes pains that it does not.
 pub(super) fn version_of(metadata: &Metadata) -> String {
-    format!("{}.{:09}-{}-{}", metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
+    version(metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
+}
+
+/// A file as a listing tells it.
+pub(super) fn seen_of_metadata(metadata: &Metadata) -> Seen {
+    seen(metadata.mtime(), metadata.mtime_nsec(), metadata.len(), metadata.ino())
+}
+
+/// As [`seen_of_metadata`], without opening the file.
+pub(super) fn seen_of(stat: &rustix::fs::Stat) -> Seen {
+    let (size, nanos) = (u64::try_from(stat.st_size).unwrap_or_default(), i64::try_from(stat.st_mtime_nsec));
+    seen(stat.st_mtime, nanos.unwrap_or_default(), size, stat.st_ino)
+}
+
+fn seen(seconds: i64, nanos: i64, size: u64, inode: u64) -> Seen {
+    let modified = Timestamp(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000));
+    Seen { size, modified: Some(modified), version: Version(version(seconds, nanos, size, inode)) }
+}
+
+fn version(seconds: i64, nanos: i64, size: u64, inode: u64) -> String {
+    format!("{seconds}.{nanos:09}-{size}-{inode}")
+}
+
+/// Whether a name is that of a file on its way to its own name.
+pub(super) fn is_part(name: &str) -> bool {
+    name.starts_with(PART_PREFIX) && name.ends_with(PART_SUFFIX)
 }
 
 /// What a refusal of the kernel means for a path.
@@ -207,13 +328,23 @@ struct Part<'f> {
 
 impl<'f> Part<'f> {
     fn create(folder: &'f OwnedFd) -> Result<Self, Fault> {
-        let name = format!(".holdall-{:016x}.part", rand::random::<u64>());
+        let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", rand::random::<u64>());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(folder, &name, flags, Mode::from_raw_mode(0o666)).map_err(|errno| told(&name, errno))?;
         Ok(Self { folder, name, file: file.into(), renamed: false })
     }
 
-    fn rename(mut self, name: &str) -> Result<(), Fault> {
+    /// Gives the file its time and its name, and tells which version a listing will show.
+    fn finish(mut self, name: &str, modified: Option<Timestamp>) -> Result<Version, Fault> {
+        if let Some(modified) = modified {
+            self.file.set_modified(modified.to_system())?;
+        }
+        let version = Version(version_of(&self.file.metadata()?));
+        self.rename(name)?;
+        Ok(version)
+    }
+
+    fn rename(&mut self, name: &str) -> Result<(), Fault> {
         renameat(self.folder, &self.name, self.folder, name).map_err(|errno| told(name, errno))?;
         self.renamed = true;
         Ok(())

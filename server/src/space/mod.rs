@@ -4,6 +4,7 @@
 //! a marker object, without which the space counts as offline: an absent space is not an empty space.
 
 mod cloud;
+mod cloud_list;
 mod connection;
 mod direct;
 mod disk;
@@ -13,7 +14,9 @@ mod fields;
 mod files;
 mod health;
 pub(crate) mod kind;
+mod listing;
 mod local_files;
+mod local_list;
 mod local_walk;
 mod marker;
 mod path;
@@ -21,14 +24,20 @@ mod pool;
 mod probe;
 mod room;
 mod shard;
+mod site;
 #[cfg(test)]
 mod suite;
+mod sync_files;
 
 pub(crate) use fault::Fault;
-pub(crate) use files::FileEntry;
+pub(crate) use files::{FileEntry, Files};
+#[cfg(test)]
+pub(crate) use listing::Odd;
+pub(crate) use listing::{Found, Item, Listing};
 pub(crate) use marker::Marker;
 pub(crate) use path::place_in;
 pub(crate) use pool::{Space, Spaces};
 pub(crate) use probe::Unusable;
 pub(crate) use room::Reservation;
 pub(crate) use shard::{Block, Listed};
+pub(crate) use site::SiteRoot;

@@ -9,7 +9,10 @@ pub(super) const MARKER: &str = ".holdall-space";
 pub(super) const FOLDERS: u16 = 256;
 
 /// The longest path below a space that is asked for, in bytes: S3's longest key.
-const LONGEST: usize = 1024;
+pub(super) const LONGEST: usize = 1024;
+
+/// The longest name in a directory, in bytes: that of nearly every file system.
+pub(super) const LONGEST_STEP: usize = 255;
 
 /// `shards/ab/`: 256 folders keep directories and listings short.
 pub(super) fn shard_folder(folder: u8) -> String {

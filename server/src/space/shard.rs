@@ -65,7 +65,7 @@ impl ShardStore {
         let started = Instant::now();
         let written = match self {
             Self::Disk(disk) => disk.write(key, blocks).await,
-            Self::Cloud(cloud) => cloud.write(&cloud.shard(key), blocks, None, None).await,
+            Self::Cloud(cloud) => cloud.write(&cloud.shard(key), blocks, None, None).await.map(|_| ()),
         };
         metrics::histogram!("holdall_store_seconds", "operation" => "write").record(started.elapsed());
         written

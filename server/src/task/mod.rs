@@ -3,6 +3,7 @@
 pub(crate) mod expire_uploads;
 pub(crate) mod journal;
 pub(crate) mod keep_uploads;
+pub(crate) mod space_sync;
 pub(crate) mod sweep;
 pub(crate) mod watch_spaces;
 

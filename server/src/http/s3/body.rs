@@ -1,6 +1,6 @@
 //! The bytes of a request, and why they did not all come.
 
-use super::ticket;
+use super::{ticket, ticket::Broken};
 use crate::{
     domain::{Error, Result},
     http::middleware::limit,
@@ -14,14 +14,26 @@ pub(super) fn stream(blob: Option<StreamingBlob>) -> impl Stream<Item = Result<B
     futures::stream::iter(blob).flatten().map(|piece| piece.map_err(|error| broken(error.as_ref())))
 }
 
+/// # Errors
+/// [`Error::BrokenBody`] when a body is longer or shorter than its head said: pieces may add up to anything.
+pub(super) fn check_length(said: Option<i64>, size: u64) -> Result<()> {
+    match said.map(u64::try_from) {
+        Some(said) if said != Ok(size) => {
+            Err(Error::BrokenBody(format!("{size} bytes came, which is not what the head of the request says")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What a body that ended with an error means. `s3s` tells by the words of its errors only.
 fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
     let text = error.to_string();
     if text.contains("Sha256Mismatch") {
+        ticket::fill(|entries| entries.broken = Some(Broken::Hash));
         return Error::BadDigest("The x-amz-content-sha256 you specified did not match what we received".to_owned());
     }
     if text.contains("SignatureMismatch") {
-        ticket::fill(|entries| entries.broken = Some(super::ticket::Broken::Signature));
+        ticket::fill(|entries| entries.broken = Some(Broken::Signature));
         return Error::Forbidden("The signature of a piece of the body is not right".to_owned());
     }
     if text.contains("Incomplete") || text.contains("FormatError") || text.contains("LengthMismatch") {

@@ -64,7 +64,7 @@ pub(super) async fn create_bucket(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let caller = door.caller()?;
     let input = request.input;
-    if !s3s::path::check_bucket_name(&input.bucket) {
+    if !s3s::path::check_bucket_name(&input.bucket) || is_reserved(&input.bucket) {
         return Err(said(S3ErrorCode::InvalidBucketName, "The specified bucket is not valid"));
     }
     let grants = input.grant_full_control.is_some()
@@ -98,6 +98,14 @@ pub(super) async fn create_bucket(
         Err(error) => return Err(error::of(error)),
     }
     Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+}
+
+/// Names that S3 keeps for itself.
+fn is_reserved(name: &str) -> bool {
+    const BEGINNINGS: [&str; 3] = ["xn--", "sthree-", "amzn-s3-demo-"];
+    const ENDINGS: [&str; 5] = ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"];
+    BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_region(text: &str) -> bool {

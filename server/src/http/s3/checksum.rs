@@ -1,6 +1,9 @@
 //! Check sums in headers, trailers and answers.
 
-use super::error::said;
+use super::{
+    error::said,
+    ticket::{self, Broken},
+};
 use crate::{
     domain::{
         Error, Result,
@@ -22,6 +25,8 @@ pub(super) struct Claim {
     /// Base 64.
     value: Option<String>,
     md5: Option<[u8; 16]>,
+    /// Whether the sum was announced to follow the body.
+    trails: bool,
 }
 
 impl Said<'_> {
@@ -63,7 +68,7 @@ impl Claim {
     ) -> S3Result<Self> {
         let md5 = md5.map(md5_of).transpose()?;
         if let Some((algorithm, value)) = said_sums.only()? {
-            return Ok(Self { algorithm: Some(algorithm), value: Some(value), md5 });
+            return Ok(Self { algorithm: Some(algorithm), value: Some(value), md5, trails: false });
         }
         let trailer = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok()).and_then(|names| {
             names.split(',').find_map(|name| {
@@ -79,7 +84,7 @@ impl Claim {
             (None, Some(named)) => Some(named?),
             (None, None) => None,
         };
-        Ok(Self { algorithm, value: None, md5 })
+        Ok(Self { algorithm, value: None, md5, trails: trailer.is_some() })
     }
 
     /// Compares what arrived with what was said, in the head or in the trailer that has come meanwhile. Answers the sum
@@ -104,6 +109,10 @@ impl Claim {
                 "The {} you specified did not match the calculated checksum",
                 algorithm.name()
             ))),
+            None if self.trails => {
+                ticket::fill(|entries| entries.broken = Some(Broken::Trailer));
+                Err(Error::BrokenBody(format!("{header} was announced to follow the body, and did not")))
+            }
             _ => Ok(Some(checksum)),
         }
     }

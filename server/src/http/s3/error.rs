@@ -1,5 +1,6 @@
 //! Domain errors in the words of S3: the one place where they get a code and a status.
 
+use super::ticket::Broken;
 use crate::domain::{Error, PartsProblem};
 use axum::http::StatusCode;
 use s3s::{S3Error, S3ErrorCode};
@@ -7,11 +8,18 @@ use s3s::{S3Error, S3ErrorCode};
 /// The answer to an error; its cause goes to the log here, once.
 pub(super) fn of(error: Error) -> S3Error {
     log(&error);
-    let code = code_of(&error);
+    let code = match super::ticket::broken() {
+        Some(Broken::Signature) => S3ErrorCode::SignatureDoesNotMatch,
+        Some(Broken::Hash) => S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()),
+        Some(Broken::Trailer) => S3ErrorCode::Custom("MalformedTrailerError".into()),
+        None => code_of(&error),
+    };
     let sentence = error.to_string();
     let mut answer = S3Error::with_message(code, sentence);
     if let Some(status) = status_of(&error) {
         answer.set_status_code(status);
+    } else if answer.status_code().is_none() {
+        answer.set_status_code(StatusCode::BAD_REQUEST);
     }
     answer
 }

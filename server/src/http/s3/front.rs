@@ -97,6 +97,9 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     if asked.method == Method::OPTIONS {
         return Ok(preflight::answer(door, asked.bucket.as_deref(), request.headers()).await);
     }
+    if !is_answered(asked, request.uri()) {
+        return Err(said(S3ErrorCode::MethodNotAllowed, "The specified method is not allowed against this resource."));
+    }
     proof::check(&door.settings, request.headers(), request.uri())?;
     if asked.method == Method::POST
         && is_form(request.headers())
@@ -127,6 +130,17 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return Ok(with_bare_tag(response).await);
     }
     Ok(response)
+}
+
+/// Whether S3 has any operation for this method at this place.
+fn is_answered(asked: &Asked, uri: &Uri) -> bool {
+    let is_object = asked.path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    match asked.method {
+        Method::GET => true,
+        Method::HEAD | Method::PUT | Method::DELETE => asked.bucket.is_some(),
+        Method::POST => asked.bucket.is_some() && (!is_object || uri.query().is_some_and(|query| !query.is_empty())),
+        _ => false,
+    }
 }
 
 async fn call(s3s: &S3Service, ticket: &Ticket, request: Request) -> S3Result<Response> {

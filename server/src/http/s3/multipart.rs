@@ -122,7 +122,11 @@ pub(super) async fn upload_part(
     let part =
         PutPart { bucket: input.bucket, key: input.key, upload: input.upload_id, number, checksum: claim.algorithm };
     let body = std::pin::pin!(body::stream(input.body.take()));
-    let check = |digests: &Digests, _size: u64| claim.verify(digests, trailer.as_ref()).map(|_| ());
+    let length = input.content_length;
+    let check = |digests: &Digests, size: u64| {
+        body::check_length(length, size)?;
+        claim.verify(digests, trailer.as_ref()).map(|_| ())
+    };
     let put = door.services.put_key_part(caller, part, body, check).await.map_err(error::of)?;
     let sums = Members::of(put.checksum.as_ref());
     Ok(S3Response::new(UploadPartOutput {

@@ -39,7 +39,8 @@ pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3
         }
         let credential = header.split("Credential=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
-        check_signed_headers(header, headers)?;
+        let signed = header.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        check_signed_headers(signed.unwrap_or_default(), headers, &[])?;
         let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
         if !is_time(date) {
             return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
@@ -55,6 +56,11 @@ pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3
             None => return malformed("Query-string authentication version 4 requires the X-Amz-Expires parameter"),
         }
         check_region(settings, value("X-Amz-Credential"), S3ErrorCode::AuthorizationQueryParametersError)?;
+        // Some clients say with every link that its body is not signed.
+        check_signed_headers(value("X-Amz-SignedHeaders").unwrap_or_default(), headers, &["x-amz-content-sha256"])?;
+        if value("X-Amz-Date").is_some_and(is_in_the_future) {
+            return Err(said(S3ErrorCode::AccessDenied, "Request is not valid yet"));
+        }
     }
     if signed_v2 {
         if !settings.presigned_v2 {
@@ -80,7 +86,14 @@ fn is_time(text: &str) -> bool {
 
 fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCode) -> S3Result<()> {
     // What is no credential at all is told by whoever reads it.
-    let Some(region) = credential.and_then(|credential| credential.rsplit('/').nth(2)) else { return Ok(()) };
+    let mut parts = credential.unwrap_or_default().rsplit('/').skip(1);
+    let (Some(service), Some(region)) = (parts.next(), parts.next()) else { return Ok(()) };
+    if service != "s3" {
+        let sentence = format!(
+            "The authorization header is malformed; incorrect service \"{service}\". This endpoint belongs to \"s3\"."
+        );
+        return Err(said(code, sentence));
+    }
     if region == settings.region {
         return Ok(());
     }
@@ -93,18 +106,35 @@ fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCo
     ))
 }
 
-/// A header that is said to be signed must be there, and the host must be among them.
-fn check_signed_headers(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
-    let names =
-        authorization.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next()).unwrap_or_default();
-    let missing = names.split(';').find(|name| !name.is_empty() && !headers.contains_key(*name));
-    match missing {
-        Some(name) => {
-            Err(said(S3ErrorCode::AccessDenied, format!("The header `{name}` is said to be signed and is not there")))
-        }
-        None if !names.is_empty() && !names.split(';').any(|name| name == "host") => {
-            Err(said(S3ErrorCode::AccessDenied, "The header `host` must be signed"))
-        }
+/// A header that is said to be signed must be there; the host must be among them, and every header of Amazon's that is
+/// sent, but those that are `free`.
+fn check_signed_headers(names: &str, headers: &HeaderMap, free: &[&str]) -> S3Result<()> {
+    let denied = |sentence: String| Err(said(S3ErrorCode::AccessDenied, sentence));
+    let signed: Vec<&str> = names.split(';').filter(|name| !name.is_empty()).collect();
+    if signed.is_empty() {
+        // Told by whoever verifies the signature.
+        return Ok(());
+    }
+    if let Some(name) = signed.iter().find(|name| !headers.contains_key(**name)) {
+        return denied(format!("The header `{name}` is said to be signed and is not there"));
+    }
+    if !signed.contains(&"host") {
+        return denied("The header `host` must be signed".to_owned());
+    }
+    let unsigned = headers
+        .keys()
+        .map(|name| name.as_str())
+        .find(|name| name.starts_with("x-amz-") && !signed.contains(name) && !free.contains(name));
+    match unsigned {
+        Some(name) => denied(format!("There were headers present in the request which were not signed: {name}")),
         None => Ok(()),
     }
+}
+
+/// Whether a time of a link lies further ahead than clocks may differ.
+fn is_in_the_future(time: &str) -> bool {
+    const SKEW: i64 = 15 * 60;
+    jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time)
+        .and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC))
+        .is_ok_and(|time| time.timestamp().as_second() > crate::domain::time::Timestamp::now().0 / 1_000_000 + SKEW)
 }

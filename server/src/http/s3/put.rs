@@ -47,7 +47,9 @@ pub(super) async fn put_object(
     };
     let body = std::pin::pin!(body::stream(input.body.take()));
     let (mut etag, mut checksum) = (None, None);
-    let check = |attributes: &mut Attributes, digests: &Digests, _size: u64| {
+    let length = input.content_length;
+    let check = |attributes: &mut Attributes, digests: &Digests, size: u64| {
+        body::check_length(length, size)?;
         attributes.checksum = claim.verify(digests, trailer.as_ref())?;
         attributes.etag = digests.md5.map(|md5| data_encoding::HEXLOWER.encode(&md5));
         (etag, checksum) = (attributes.etag.clone(), attributes.checksum.clone());

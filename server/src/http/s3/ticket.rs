@@ -32,6 +32,10 @@ pub(super) struct Entries {
 pub(super) enum Broken {
     /// A piece is not signed as it should be.
     Signature,
+    /// It is not the one whose hash was signed.
+    Hash,
+    /// What was announced to follow it did not.
+    Trailer,
 }
 
 impl Ticket {
@@ -53,6 +57,11 @@ impl Ticket {
 pub(super) fn fill(add: impl FnOnce(&mut Entries)) {
     // Outside of any request there is nothing to tell.
     let _ = TICKET.try_with(|ticket| ticket.fill(add));
+}
+
+/// What the body turned out to be; see [`Entries::broken`].
+pub(super) fn broken() -> Option<Broken> {
+    TICKET.try_with(|ticket| ticket.entries().broken).ok().flatten()
 }
 
 /// Who asks. `None` before a signature was looked at.

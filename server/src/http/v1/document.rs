@@ -36,6 +36,7 @@ use utoipa::{
         (name = "package", description = "Named sets of objects, each with one policy for how its objects are kept."),
         (name = "object", description = "Bytes at a path of a package."),
         (name = "userSpace", description = "Storage that you already have: where the bytes of objects lie, and what is imported and exported."),
+        (name = "spaceSyncer", description = "Tasks that copy from one user space to others, and keep the copies as the source is."),
         (name = "multipart", description = "Large objects, sent part by part: start, send parts in any order, complete."),
         (name = "presigned", description = "Links that let whoever holds them do one thing, for a while."),
         (name = "audit", description = "Who changed what.")
@@ -174,6 +175,10 @@ failures! {
         403 "Forbidden" "Only a token may ask this."
             "the audit log is for tokens: a credential sees its own things only";
     }
+    /// Of calls that tell of the spaces of the operator.
+    OperatorsView {
+        403 "Forbidden" "User spaces belong to the operator." "user spaces belong to the operator of this server";
+    }
     /// Of calls that change anything.
     Change {
         403 "Forbidden" "The token may only read." "this token is read-only; use one with the role `admin`";
@@ -183,6 +188,10 @@ failures! {
     /// Of calls that name something.
     Missing {
         404 "DataNotFound" "There is no such thing, or it belongs to somebody else." "package 32 does not exist";
+    }
+    /// Of calls that name a task of the space syncer.
+    NoTask {
+        404 "TaskNotFound" "There is no such task." "task 32 does not exist";
     }
     /// Of calls that take a name.
     Taken {

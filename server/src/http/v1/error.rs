@@ -48,6 +48,7 @@ pub(super) fn classify(error: &Error) -> (StatusCode, Code) {
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge),
         Error::Unauthorized(_) => (StatusCode::UNAUTHORIZED, Code::Unauthorized),
         Error::Forbidden(_) => (StatusCode::FORBIDDEN, Code::Forbidden),
+        Error::NotFound { what: "task", .. } => (StatusCode::NOT_FOUND, Code::TaskNotFound),
         Error::NotFound { .. } => (StatusCode::NOT_FOUND, Code::DataNotFound),
         Error::Exists { .. } => (StatusCode::CONFLICT, Code::DataExists),
         // What was sent does not open a storage: the caller can mend that, the server cannot.
@@ -119,6 +120,7 @@ mod tests {
             (Error::Unauthorized("no token".into()), 401, Code::Unauthorized),
             (Error::Forbidden("read-only".into()), 403, Code::Forbidden),
             (Error::not_found("bucket", 3), 404, Code::DataNotFound),
+            (Error::not_found("task", 3), 404, Code::TaskNotFound),
             (Error::Exists { what: "bucket", which: "b".into() }, 409, Code::DataExists),
             (Error::Conflict("not complete".into()), 409, Code::OperationFailed),
             (Error::Raced("changed meanwhile".into()), 409, Code::OperationFailed),

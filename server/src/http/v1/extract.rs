@@ -147,6 +147,26 @@ impl Fields {
         self.list(name)?.into_iter().enumerate().map(element).collect()
     }
 
+    /// A list of objects, empty when it is left out.
+    pub(super) fn optional_items<T: Decode>(&mut self, name: &'static str) -> Result<Vec<T>> {
+        if self.has(name) { self.items(name) } else { Ok(Vec::new()) }
+    }
+
+    /// A list of texts.
+    pub(in crate::http) fn texts(&mut self, name: &'static str) -> Result<Vec<String>> {
+        let path = self.path(name);
+        let element = |(place, value): (usize, Value)| match value {
+            Value::String(text) => Ok(text),
+            other => Err(Error::invalid(format!("{path}[{place}]"), format!("must be a string, not {}", kind(&other)))),
+        };
+        self.list(name)?.into_iter().enumerate().map(element).collect()
+    }
+
+    /// A list of texts, empty when it is left out.
+    pub(super) fn optional_texts(&mut self, name: &'static str) -> Result<Vec<String>> {
+        if self.has(name) { self.texts(name) } else { Ok(Vec::new()) }
+    }
+
     /// An object that may be left out.
     pub(in crate::http) fn optional_object<T: Decode>(&mut self, name: &'static str) -> Result<Option<T>> {
         match self.take(name) {
@@ -176,20 +196,17 @@ impl Fields {
         }
     }
 
-    /// A list of texts.
-    pub(in crate::http) fn texts(&mut self, name: &'static str) -> Result<Vec<String>> {
-        let element = |(place, value)| match value {
-            Value::String(text) => Ok(text),
-            other => Err(Error::invalid(format!("{name}[{place}]"), format!("must be a string, not {}", kind(&other)))),
-        };
-        self.list(name)?.into_iter().enumerate().map(element).collect()
-    }
-
     /// A number of 0 or more; 0 when it is left out.
     pub(in crate::http) fn count(&mut self, name: &'static str) -> Result<u64> {
-        let Some(value) = self.take(name) else { return Ok(0) };
+        self.optional_count(name).map(Option::unwrap_or_default)
+    }
+
+    /// A number of 0 or more that may be left out.
+    pub(super) fn optional_count(&mut self, name: &'static str) -> Result<Option<u64>> {
+        let Some(value) = self.take(name) else { return Ok(None) };
         let number = integer(&value, "an integer").map_err(|reason| Error::invalid(self.path(name), reason))?;
-        u64::try_from(number).map_err(|_| Error::invalid(self.path(name), format!("must be 0 or more, not {number}")))
+        let refuse = |_| Error::invalid(self.path(name), format!("must be 0 or more, not {number}"));
+        u64::try_from(number).map(Some).map_err(refuse)
     }
 
     /// How an error calls a field of this object: `movings[3].path`.
@@ -229,6 +246,10 @@ impl Fields {
     /// The field, unless it is absent or `null`.
     fn take(&mut self, name: &str) -> Option<Value> {
         self.find(name).filter(|value| !value.is_null())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.map.keys().any(|key| key.eq_ignore_ascii_case(name))
     }
 
     fn find(&mut self, name: &str) -> Option<Value> {

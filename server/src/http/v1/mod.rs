@@ -20,6 +20,7 @@ mod page;
 mod presigned;
 mod query;
 mod space;
+mod syncer;
 mod upload;
 
 pub(crate) use answer::failure;
@@ -68,6 +69,18 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         // Files of a space become a package, and the other way round.
         .routes(routes!(space::create_package))
         .routes(routes!(space::download_package))
+        // From one space to others, again and again.
+        .routes(routes!(syncer::create_task))
+        .routes(routes!(syncer::get_task))
+        .routes(routes!(syncer::list_tasks))
+        .routes(routes!(syncer::update_task))
+        .routes(routes!(syncer::cancel_task))
+        .routes(routes!(syncer::run_now))
+        .routes(routes!(syncer::list_runs))
+        .routes(routes!(syncer::get_run))
+        .routes(routes!(syncer::list_failures))
+        .routes(routes!(syncer::list_plan))
+        .routes(routes!(syncer::events))
         // Bytes in, part by part; `abortMultipartUpload` is ours, the contract has none.
         .routes(routes!(multipart::new_multipart_upload))
         .routes(routes!(multipart::upload_part))
