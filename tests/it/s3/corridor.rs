@@ -1,8 +1,11 @@
 //! One corridor: what is written by one door is the same thing at the others.
 
-use holdall_tests::{Ask, Client, Door, Server, Setup, fixture};
+use holdall_tests::{
+    Ask, Client, Door, Server, Setup, fixture,
+    raw::{exchange, head},
+};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct Corridor {
     _server: Server,
@@ -32,6 +35,16 @@ impl Corridor {
         let answer = self.client.request(Method::GET, &target).send().await.unwrap();
         let status = answer.status().as_u16();
         if status == 200 { Ok(answer.bytes().await.unwrap().to_vec()) } else { Err(status) }
+    }
+
+    /// What the management answers, on the open loopback.
+    async fn manage(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.client.request(method, &format!("/api/v1/{path}"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     async fn paths(&self) -> Vec<String> {
@@ -73,6 +86,45 @@ async fn each_door_reads_what_the_other_wrote(setup: Setup) {
     assert_eq!(corridor.door.list("corridor").await, listed.map(|path| format!("pack/{path}")));
 }
 
+async fn the_management_shows_and_removes_the_same_things(setup: Setup) {
+    let corridor = corridor(setup).await;
+    corridor.upload("by/v1", b"one").await;
+    corridor.door.put("corridor", "pack/by/s3 ü", "three").await;
+    let tag = corridor.door.ask(&Ask::new("HEAD", "corridor", "pack/by/s3 ü")).await.header("etag").to_owned();
+
+    let link = json!({
+        "bucket_name": "corridor",
+        "object_key": "pack/by/management",
+        "method": "PUT",
+        "access_key": corridor.door.signer.access_key,
+    });
+    let (status, made) = corridor.manage(Method::POST, "presigned-urls", Some(link)).await;
+    assert_eq!(status, 201, "{made}");
+    let target =
+        made["url"].as_str().unwrap().split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+    let host = corridor.door.address.to_string();
+    let mut put = head("PUT", target.unwrap(), &[("host", &host), ("content-length", "5")]);
+    put.extend_from_slice(b"by it");
+    assert_eq!(exchange(corridor.door.address, &put).await.unwrap().status, 200, "{made}");
+
+    let (status, page) = corridor.manage(Method::GET, "buckets/corridor/objects?prefix=pack/", None).await;
+    assert_eq!(status, 200, "{page}");
+    let found = page["objects"].as_array().unwrap();
+    let seen: Vec<(&str, i64)> =
+        found.iter().map(|object| (object["key"].as_str().unwrap(), object["size"].as_i64().unwrap())).collect();
+    assert_eq!(seen, [("pack/by/management", 5), ("pack/by/s3 ü", 5), ("pack/by/v1", 3)]);
+    let (status, detail) = corridor.manage(Method::GET, "buckets/corridor/objects/pack%2Fby%2Fs3%20%C3%BC", None).await;
+    assert_eq!((status, detail["size"].as_i64()), (200, Some(5)), "{detail}");
+    assert_eq!(detail["etag"].as_str().unwrap().trim_matches('"'), tag.trim_matches('"'));
+    assert_eq!(corridor.download(corridor.package, "by/management").await.unwrap(), b"by it");
+    assert_eq!(corridor.door.get("corridor", "pack/by/management").await.unwrap(), b"by it");
+
+    let (status, gone) = corridor.manage(Method::DELETE, "buckets/corridor/objects/pack/by/v1", None).await;
+    assert_eq!(status, 200, "{gone}");
+    assert_eq!(corridor.download(corridor.package, "by/v1").await, Err(404));
+    assert_eq!(corridor.door.list("corridor").await, ["pack/by/management", "pack/by/s3 ü"]);
+}
+
 async fn a_key_makes_its_package(setup: Setup) {
     let corridor = corridor(setup).await;
     corridor.door.put("corridor", "fresh/a/b", "content").await;
@@ -110,6 +162,7 @@ async fn what_one_door_removes_is_gone_at_the_other(setup: Setup) {
 
 super::super::on_both!(
     each_door_reads_what_the_other_wrote,
+    the_management_shows_and_removes_the_same_things,
     a_key_makes_its_package,
     what_one_door_removes_is_gone_at_the_other,
 );
