@@ -50,12 +50,13 @@ async fn a_task_is_answered_as_the_contract_says() {
     // What Go writes for nothing, keys in another case, and a path with slashes at its ends.
     let loose = json!({
         "TRIGGER": {"Type": "At", "Time": "2999-01-01T08:00:00+08:00"}, "mode": {"type": "Full"}, "filters": null,
-        "options": null, "SrcUserSpaceID": from, "srcPath": "/in/", "destUserSpaceIDs": [to], "destPathes": ["/out/"],
+        "options": null, "SrcUserSpaceID": from, "srcPath": "in/", "destUserSpaceIDs": [to], "destPathes": ["out/"],
         "userID": 1,
     });
     let made = try_create(&client, loose).await.ok()["task"].clone();
     assert_eq!(made["trigger"], json!({"type": "At", "time": "2999-01-01T00:00:00+00:00"}));
     assert_eq!(made["nextRunTime"], "2999-01-01T00:00:00+00:00");
+    assert_eq!((&made["srcPath"], &made["destPathes"]), (&json!("in"), &json!(["out"])));
     assert_eq!((&made["mode"], &made["filters"]), (&json!({"type": "Full"}), &json!([])));
 }
 
@@ -171,7 +172,7 @@ async fn what_overlaps_and_what_would_feed_itself_is_refused() {
     let (from, to) = stage.pair(&client, 1).await;
     let third = stage.space(&client, "third").await;
     // The same directory by another space, whose root lies deeper.
-    let inner = stage.space(&client, "from/in/deep").await;
+    let inner = stage.space_at(&client, "inner", "from/in/deep").await;
     let of = |from: i64, source: &str, to: i64, destination: &str| {
         let idle = json!({"type": "At", "time": "2999-01-01T00:00:00Z"});
         let places = json!({"srcPath": source, "destPathes": [destination], "trigger": idle});

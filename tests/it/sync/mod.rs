@@ -36,7 +36,11 @@ impl Stage {
 
     /// A new folder as a space; tells its id.
     async fn space(&self, client: &Client, name: &str) -> i64 {
-        let folder = self.folder(name);
+        self.space_at(client, name, name).await
+    }
+
+    async fn space_at(&self, client: &Client, name: &str, folder: &str) -> i64 {
+        let folder = self.folder(folder);
         fs::create_dir_all(&folder).unwrap();
         client.create_space(spaces::without_shards(spaces::local(name, &folder))).await.id
     }

@@ -9,7 +9,10 @@ fn beside(stage: &Stage, first: &Server) -> Server {
     for file in ["master.key", "credentials.toml"] {
         fs::copy(first.data().join(file), data.join(file)).unwrap();
     }
-    stage.allow(Server::with()).data(&data).database_url(&first.database_url()).start()
+    let mut second = stage.allow(Server::with()).data(&data).database_url(&first.database_url()).start();
+    // What both left is looked at when the first one ends: this one has no database of its own.
+    second.expect_damage();
+    second
 }
 
 /// Which servers have worked on runs, by their logs.
