@@ -137,7 +137,8 @@ async fn signed_chunks_are_verified_one_by_one() {
             body[at..at + from.len()].copy_from_slice(to);
         }
     };
-    let tampered: [(&str, Box<dyn Fn(&mut Vec<u8>)>); 3] = [
+    type Spoil = Box<dyn Fn(&mut Vec<u8>)>;
+    let tampered: [(&str, Spoil); 3] = [
         ("a byte of a chunk", Box::new(replaced(b"the rest", b"The rest"))),
         ("a byte of the first chunk", Box::new(|body| body[100] ^= 1)),
         (
