@@ -45,6 +45,12 @@ pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3
         if !is_time(date) {
             return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
         }
+        if headers.get("x-amz-content-sha256").is_some_and(|word| !says_what_comes(word.as_bytes())) {
+            return Err(said(
+                S3ErrorCode::InvalidArgument,
+                "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, one of the STREAMING words, or a valid sha256 value.",
+            ));
+        }
     }
     if signed {
         let malformed = |sentence: &'static str| Err(said(S3ErrorCode::AuthorizationQueryParametersError, sentence));
@@ -104,6 +110,13 @@ fn check_region(settings: &S3Settings, credential: Option<&str>, code: S3ErrorCo
             settings.region
         ),
     ))
+}
+
+/// Whether a word about the body is a hash, or one of those that stand for none.
+fn says_what_comes(word: &[u8]) -> bool {
+    word == b"UNSIGNED-PAYLOAD"
+        || word.starts_with(b"STREAMING-")
+        || (word.len() == 64 && word.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// A header that is said to be signed must be there; the host must be among them, and every header of Amazon's that is
