@@ -28,6 +28,7 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 mod spaces;
+mod sync;
 mod sync_engine;
 mod v1;
 

@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// Every call of the contract, and those of ours.
-const CALLS: [(&str, &str); 31] = [
+const CALLS: [(&str, &str); 42] = [
     ("post", "/v1/bucket/create"),
     ("get", "/v1/bucket/getByName"),
     ("get", "/v1/bucket/listAll"),
@@ -40,6 +40,17 @@ const CALLS: [(&str, &str); 31] = [
     ("get", "/v1/presigned/list"),
     ("post", "/v1/presigned/revoke"),
     ("get", "/v1/audit/list"),
+    ("post", "/v1/spaceSyncer/createTask"),
+    ("get", "/v1/spaceSyncer/getTask"),
+    ("get", "/v1/spaceSyncer/listTasks"),
+    ("post", "/v1/spaceSyncer/updateTask"),
+    ("post", "/v1/spaceSyncer/cancelTask"),
+    ("post", "/v1/spaceSyncer/runNow"),
+    ("get", "/v1/spaceSyncer/listRuns"),
+    ("get", "/v1/spaceSyncer/getRun"),
+    ("get", "/v1/spaceSyncer/listFailures"),
+    ("get", "/v1/spaceSyncer/listPlan"),
+    ("get", "/v1/spaceSyncer/events"),
 ];
 
 fn printed() -> String {

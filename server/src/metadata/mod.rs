@@ -41,7 +41,6 @@ pub(crate) use object::{Found, NewObject};
 pub(crate) use put_queue::Put;
 pub(crate) use space::{NewSpace, StoredSpace};
 pub(crate) use sync_baseline::BaselineChange;
-pub(crate) use sync_plan::StoredStep;
 pub(crate) use sync_run::{Claim, RunEnd};
 pub(crate) use sync_task::NewSyncTask;
 pub(crate) use upload::NewPart;

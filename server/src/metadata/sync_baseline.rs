@@ -114,6 +114,18 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         }
         Ok(())
     }
+
+    /// Forgets up to `limit` files of a task that has ended, with all its runs; tells how many.
+    pub(crate) async fn forget_ended_baselines(&self, limit: u64) -> Result<u64> {
+        let sql = "DELETE FROM sync_baseline WHERE (task_id, destination, key) IN (
+                       SELECT task_id, destination, key FROM sync_baseline WHERE task_id = (
+                           SELECT t.id FROM sync_task t WHERE t.state IN ('cancelled', 'finished')
+                           AND NOT EXISTS (SELECT 1 FROM sync_run r WHERE r.task_id = t.id AND r.ended_at IS NULL)
+                           AND EXISTS (SELECT 1 FROM sync_baseline b WHERE b.task_id = t.id)
+                           ORDER BY t.id LIMIT 1)
+                       LIMIT $1)";
+        self.execute(sql, [signed(limit).into()]).await
+    }
 }
 
 impl Row {

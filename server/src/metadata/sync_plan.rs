@@ -4,7 +4,7 @@ use super::{Rows, insert::ManyRows, signed, unsigned};
 use crate::domain::{
     Result,
     id::SyncRunId,
-    sync::{PlannedStep, StepKind},
+    sync::{PlannedStep, StepKind, StoredStep},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 
@@ -19,13 +19,6 @@ struct Row {
     kind: String,
     size: i64,
     reason: String,
-}
-
-/// A step, and its place in the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredStep {
-    pub(crate) id: i64,
-    pub(crate) step: PlannedStep,
 }
 
 impl<C: ConnectionTrait> Rows<'_, C> {

@@ -13,7 +13,7 @@ pub(crate) use filter::{Filter, Filters};
 pub(crate) use overlap::{Flow, Site, find_cycle};
 pub(crate) use progress::Progress;
 pub(crate) use run::{
-    FailureCode, PlannedStep, Report, RunState, RunStats, StepKind, StoredFailure, StoredRun, SyncFailure,
+    FailureCode, PlannedStep, Report, RunState, RunStats, StepKind, StoredFailure, StoredRun, StoredStep, SyncFailure,
 };
 pub(crate) use task::{Mode, Options, Place, SyncTask, TaskState, Trigger};
 pub(crate) use window::TimeWindow;

@@ -173,6 +173,13 @@ pub(crate) struct PlannedStep {
     pub(crate) reason: String,
 }
 
+/// A step, and its place in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredStep {
+    pub(crate) id: i64,
+    pub(crate) step: PlannedStep,
+}
+
 /// What would be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StepKind {

@@ -82,6 +82,7 @@ pub(super) fn routes() -> OpenApiRouter<Door> {
         .routes(routes!(syncer::list_runs))
         .routes(routes!(syncer::get_run))
         .routes(routes!(syncer::list_failures))
+        .routes(routes!(syncer::list_plan))
         .routes(routes!(syncer::events))
         // Bytes in, part by part; `abortMultipartUpload` is ours, the contract has none.
         .routes(routes!(multipart::new_multipart_upload))

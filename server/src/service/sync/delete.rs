@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     domain::{
-        sync::{FailureCode, Seen, StepKind, SyncFailure},
+        sync::{FailureCode, Seen, StepKind, StoredStep, SyncFailure},
         time::Timestamp,
     },
-    metadata::{BaselineChange, StoredStep},
+    metadata::BaselineChange,
     space::{Fault, Files},
 };
 use std::{collections::BTreeMap, sync::Arc};

@@ -6,8 +6,9 @@ use crate::{
         Error, Result,
         caller::Caller,
         id::{SyncRunId, SyncTaskId},
-        sync::{RunState, StoredFailure, StoredRun, SyncTask, TaskState},
+        sync::{RunState, StoredFailure, StoredRun, StoredStep, SyncTask, TaskState},
     },
+    metadata::WriteRows,
     service::Services,
 };
 use futures::{Stream, stream};
@@ -88,6 +89,23 @@ impl Services {
         Ok((task, rows.failures(run, after, limit).await?))
     }
 
+    /// Up to `limit` steps of the plan of a run behind `after`, and its task.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub(crate) async fn sync_plan(
+        &self,
+        caller: Caller,
+        run: SyncRunId,
+        after: Option<i64>,
+        limit: u64,
+    ) -> Result<(SyncTask, Vec<StoredStep>)> {
+        caller.may_see_spaces()?;
+        let rows = self.metadata.rows();
+        let task = rows.sync_task(rows.sync_run(run).await?.task).await?;
+        Ok((task, rows.steps(run, after, limit).await?))
+    }
+
     /// What happens to a task from now on, beginning with its last run. Whoever reads slowly is told less often, and
     /// nothing is kept for them. It also works when another server has the run.
     ///
@@ -122,7 +140,7 @@ impl Services {
         loop {
             let old = self.metadata.rows().old_runs(kept, FORGOTTEN).await?;
             if old.is_empty() {
-                return Ok(forgotten);
+                break;
             }
             for run in old {
                 // Step by step: a long removal in one piece would hold up every write behind it.
@@ -130,10 +148,17 @@ impl Services {
                 forgotten += 1;
             }
         }
+        // How files were is worth nothing once their task has ended.
+        while self.metadata.write(|rows| Box::pin(rows_forget_baselines(rows))).await? == FORGOTTEN {}
+        Ok(forgotten)
     }
 }
 
-async fn rows_forget(rows: crate::metadata::WriteRows<'_>, run: SyncRunId) -> Result<bool> {
+async fn rows_forget_baselines(rows: WriteRows<'_>) -> Result<u64> {
+    rows.forget_ended_baselines(FORGOTTEN).await
+}
+
+async fn rows_forget(rows: WriteRows<'_>, run: SyncRunId) -> Result<bool> {
     rows.delete_run(run, FORGOTTEN).await
 }
 

@@ -31,7 +31,7 @@ use axum::{
 use coordinator_types::{
     answer::{Answer, Failure, Nothing},
     syncer::{
-        CreateSyncTask, RunSyncTask, SyncEnd, SyncFailurePage, SyncRunData, SyncRunPage, SyncTaskData,
+        CreateSyncTask, RunSyncTask, SyncEnd, SyncFailurePage, SyncPlanPage, SyncRunData, SyncRunPage, SyncTaskData,
         SyncTaskId as WireTaskId, SyncTaskPage, UpdateSyncTask,
     },
 };
@@ -260,6 +260,34 @@ pub(super) async fn list_failures(
     let (failures, next_continuation_token) = page.cut(failures, |failure| failure.id);
     Ok(Reply(SyncFailurePage {
         failures: failures.into_iter().map(|row| render::failure(row.failure, &task.destinations)).collect(),
+        is_truncated: !next_continuation_token.is_empty(),
+        next_continuation_token,
+    }))
+}
+
+/// List what a dry run found that a run would do
+///
+/// In the order in which it would be done. A run that is no dry one plans only what it is about to delete.
+#[utoipa::path(
+    get,
+    path = "/v1/spaceSyncer/listPlan",
+    operation_id = "spaceSyncerListPlan",
+    tag = "spaceSyncer",
+    params(RunById, NewestFirst),
+    responses(
+        (status = 200, description = "One page.", body = Answer<SyncPlanPage>),
+        Always, BadInput, OperatorsView, Missing,
+    ),
+)]
+pub(super) async fn list_plan(
+    State(door): State<Door>,
+    caller: Caller,
+    Query(OfRun { run, page }): Query<OfRun>,
+) -> Result<Reply<SyncPlanPage>> {
+    let (task, steps) = door.services.sync_plan(caller, run, page.before, page.limit()).await?;
+    let (steps, next_continuation_token) = page.cut(steps, |step| step.id);
+    Ok(Reply(SyncPlanPage {
+        steps: steps.into_iter().map(|row| render::step(row.step, &task.destinations)).collect(),
         is_truncated: !next_continuation_token.is_empty(),
         next_continuation_token,
     }))

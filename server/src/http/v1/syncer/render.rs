@@ -2,8 +2,8 @@
 
 use crate::domain::sync;
 use coordinator_types::syncer::{
-    Filter, FilterType, Mode, ModeType, Options, SyncFailure, SyncFailureCode, SyncRun, SyncRunState, SyncStats,
-    SyncTask, SyncTaskState, TimeWindow, Trigger, TriggerType,
+    Filter, FilterType, Mode, ModeType, Options, SyncAction, SyncFailure, SyncFailureCode, SyncRun, SyncRunState,
+    SyncStats, SyncStep, SyncTask, SyncTaskState, TimeWindow, Trigger, TriggerType,
 };
 
 pub(super) fn task(task: sync::SyncTask) -> SyncTask {
@@ -173,5 +173,24 @@ pub(super) fn failure(failure: sync::SyncFailure, destinations: &[sync::Place]) 
             sync::FailureCode::DeleteFailed => SyncFailureCode::DeleteFailed,
         },
         message,
+    }
+}
+
+/// A step of a plan, with the destination that its task names.
+pub(super) fn step(step: sync::PlannedStep, destinations: &[sync::Place]) -> SyncStep {
+    let sync::PlannedStep { key, destination, kind, size, reason } = step;
+    let place = destination.and_then(|at| destinations.get(at));
+    SyncStep {
+        key,
+        dest_user_space_id: place.map(|place| place.space.0),
+        dest_path: place.map(|place| place.path.clone()),
+        action: match kind {
+            sync::StepKind::Copy => SyncAction::Copy,
+            sync::StepKind::Delete => SyncAction::Delete,
+            sync::StepKind::MakeFolder => SyncAction::MakeFolder,
+            sync::StepKind::Fail => SyncAction::Fail,
+        },
+        size: size.to_string(),
+        reason,
     }
 }
