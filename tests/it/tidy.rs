@@ -97,7 +97,7 @@ fn without_tests(text: &str) -> &str {
 
 /// Whether a whole file is tests, compiled for them only.
 fn is_tests(path: &Path) -> bool {
-    path.file_stem().is_some_and(|name| name == "suite" || name == "tests")
+    path.with_extension("").iter().any(|part| part == "suite") || path.file_stem().is_some_and(|name| name == "tests")
 }
 
 #[test]

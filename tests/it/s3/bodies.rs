@@ -50,6 +50,9 @@ async fn unchanged(door: &Door, what: &str) {
     assert_eq!(door.list("bodies").await, ["a"], "{what}");
 }
 
+/// Changes a body on its way.
+type Spoil = Box<dyn Fn(&mut Vec<u8>)>;
+
 #[tokio::test]
 async fn a_body_must_have_the_hash_that_was_signed() {
     let (_server, door) = prepared().await;
@@ -137,7 +140,6 @@ async fn signed_chunks_are_verified_one_by_one() {
             body[at..at + from.len()].copy_from_slice(to);
         }
     };
-    type Spoil = Box<dyn Fn(&mut Vec<u8>)>;
     let tampered: [(&str, Spoil); 3] = [
         ("a byte of a chunk", Box::new(replaced(b"the rest", b"The rest"))),
         ("a byte of the first chunk", Box::new(|body| body[100] ^= 1)),

@@ -29,7 +29,7 @@ async fn a_directory_is_copied_to_three_storages_and_read_once() {
     let to_s3 =
         bench.client.create_space(spaces::without_shards(s3.space_at(&proxy.endpoint(), "s3", "dest"))).await.id;
     let to_dav = bench.client.create_space(spaces::without_shards(dav.space("dav"))).await.id;
-    let (to_local, folder) = bench.local("local").await;
+    let (to_local, folder) = bench.local("directory").await;
     proxy.forget();
 
     let task = bench.task(&[to_s3, to_dav, to_local], json!({})).await;
@@ -180,17 +180,17 @@ async fn filters_leave_out_and_empty_folders_are_made_where_there_are_folders() 
 async fn a_copy_within_one_bucket_is_made_by_the_storage() {
     let bench = Bench::new().await;
     let s3 = S3Server::start();
-    s3.make_bucket("b");
+    s3.make_bucket("bin");
     let proxy = Proxy::to(s3.address());
-    let space = bench.client.create_space(spaces::without_shards(s3.space_at(&proxy.endpoint(), "s", "b"))).await.id;
-    s3.put_file("b", "in/x", "content");
+    let space = bench.client.create_space(spaces::without_shards(s3.space_at(&proxy.endpoint(), "s", "bin"))).await.id;
+    s3.put_file("bin", "in/x", "content");
     proxy.forget();
     let mode = json!({"type": "Diff", "includeSize": true, "includeModTime": true});
     let task = bench.task_from(space, &[space], json!({}), mode, json!([])).await;
     let run = bench.ended(task).await;
     bench.succeeded(&run).await;
-    assert_eq!(s3.read_file("b", "out/x"), b"content");
-    assert_eq!(proxy.count("GET", "/b/in/x"), 0, "{:?}", proxy.requests());
+    assert_eq!(s3.read_file("bin", "out/x"), b"content");
+    assert_eq!(proxy.count("GET", "/bin/in/x"), 0, "{:?}", proxy.requests());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

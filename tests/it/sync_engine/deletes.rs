@@ -27,8 +27,8 @@ async fn what_the_source_lacks_is_deleted_within_bounds() {
     bench.succeeded(&run).await;
     assert_eq!((number(&run, "deleted"), read_all(&out).len()), (5, 5), "{run}");
 
-    // Three of five are more than half.
-    remove(&bench, 5..8);
+    // Four of six are more than half.
+    remove(&bench, 5..9);
     bench.write("new", "n");
     let run = bench.again(task).await;
     assert_eq!((run["state"].as_str(), number(&run, "deleted")), (Some("Partial"), 0), "{run}");
@@ -128,15 +128,15 @@ async fn a_move_deletes_what_every_destination_has() {
     bench.write("a", "1");
     bench.write("b", "22");
     let s3 = S3Server::start();
-    s3.make_bucket("d");
-    let to_s3 = bench.client.create_space(spaces::without_shards(s3.space("s", "d"))).await.id;
+    s3.make_bucket("dest");
+    let to_s3 = bench.client.create_space(spaces::without_shards(s3.space("s", "dest"))).await.id;
     let (to_local, folder) = bench.local("d").await;
     let options = json!({"deleteSource": true, "maxDeletePercent": 100});
     let task = bench.task(&[to_s3, to_local], options.clone()).await;
     let run = bench.ended(task).await;
     bench.succeeded(&run).await;
     assert!(read_all(&bench.files()).is_empty() && number(&run, "deleted") == 2, "{run}");
-    assert_eq!((read_all(&folder.join("out")).len(), s3.files("d").len()), (2, 3), "two files, and a marker");
+    assert_eq!((read_all(&folder.join("out")).len(), s3.files("dest").len()), (2, 3), "two files, and a marker");
     // Nothing is left to be moved, and what was moved stays.
     let run = bench.again(task).await;
     bench.succeeded(&run).await;

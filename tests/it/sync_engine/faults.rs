@@ -24,11 +24,11 @@ impl Two {
         let files = hundred();
         bench.write_all(&files);
         let s3 = S3Server::start();
-        s3.make_bucket("d");
+        s3.make_bucket("dest");
         let proxy = Proxy::to(s3.address());
-        let space = spaces::without_shards(s3.space_at(&proxy.endpoint(), "s3", "d"));
+        let space = spaces::without_shards(s3.space_at(&proxy.endpoint(), "s3", "dest"));
         let first = bench.client.create_space(space).await.id;
-        let (second, folder) = bench.local("local").await;
+        let (second, folder) = bench.local("directory").await;
         Self { bench, s3, proxy, spaces: [first, second], folder, files }
     }
 }
@@ -36,7 +36,7 @@ impl Two {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_destination_does_not_keep_the_other_from_its_files() {
     let two = Two::new().await;
-    two.proxy.add(Rule::new(Deed::Drop).method("PUT").path("/d/out").after(10));
+    two.proxy.add(Rule::new(Deed::Drop).method("PUT").path("/dest/out").after(10));
     let task = two.bench.task(&two.spaces, json!({})).await;
     eventually("the other has all", || async {
         let out = two.folder.join("out");
@@ -53,18 +53,18 @@ async fn a_dead_destination_does_not_keep_the_other_from_its_files() {
     two.proxy.clear();
     let run = two.bench.again(task).await;
     two.bench.succeeded(&run).await;
-    assert!(read_all(&two.s3.bucket("d").join("out")) == as_map(&two.files));
+    assert!(read_all(&two.s3.bucket("dest").join("out")) == as_map(&two.files));
     assert!(number(&run, "copied") <= 90, "{run}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destination_that_is_busy_for_a_while_gets_everything() {
     let two = Two::new().await;
-    two.proxy.add(Rule::new(Deed::Answer(503)).method("PUT").path("/d/out").after(20).times(150));
+    two.proxy.add(Rule::new(Deed::Answer(503)).method("PUT").path("/dest/out").after(20).times(150));
     let task = two.bench.task(&two.spaces, json!({})).await;
     let run = two.bench.ended(task).await;
     two.bench.succeeded(&run).await;
-    assert!(read_all(&two.s3.bucket("d").join("out")) == as_map(&two.files));
+    assert!(read_all(&two.s3.bucket("dest").join("out")) == as_map(&two.files));
     assert!(read_all(&two.folder.join("out")) == as_map(&two.files));
 }
 
@@ -76,7 +76,7 @@ async fn a_full_destination_is_told_and_the_other_complete() {
     let dav = WebDav::start();
     let proxy = Proxy::to(dav.address());
     let full = bench.client.create_space(spaces::without_shards(dav.space_at(&proxy.endpoint(), "dav"))).await.id;
-    let (local, folder) = bench.local("local").await;
+    let (local, folder) = bench.local("directory").await;
     proxy.add(Rule::new(Deed::Answer(507)).method("PUT").path("/out/").after(30));
     let task = bench.task(&[full, local], json!({"deleteSource": true, "maxDeletePercent": 100})).await;
     let run = bench.ended(task).await;
@@ -136,7 +136,7 @@ async fn a_file_that_changes_while_it_is_copied_arrives_as_it_is_in_the_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_comes_back_changed_is_noticed() {
     let two = Two::new().await;
-    two.proxy.add(Rule::new(Deed::CorruptResponse).method("GET").path("/d/out/d0/f000"));
+    two.proxy.add(Rule::new(Deed::CorruptResponse).method("GET").path("/dest/out/d0/f000"));
     let task = two.bench.task(&two.spaces[..1], json!({"verify": true})).await;
     let run = two.bench.ended(task).await;
     assert_eq!(run["state"], "Partial", "{run}");
@@ -155,19 +155,19 @@ async fn a_server_that_is_killed_ten_times_copies_everything_and_little_twice() 
         (0..FILES).map(|at| (format!("{:02}/{at:05}", at % 50), fixture::content(at as u64, 100))).collect();
     bench.write_all(&files);
     let s3 = S3Server::start();
-    s3.make_bucket("d");
+    s3.make_bucket("dest");
     let proxy = Proxy::to(s3.address());
-    let space = spaces::without_shards(s3.space_at(&proxy.endpoint(), "s3", "d"));
+    let space = spaces::without_shards(s3.space_at(&proxy.endpoint(), "s3", "dest"));
     let space = bench.client.create_space(space).await.id;
     // A run of several seconds, whatever the machine.
     proxy.delay(Duration::from_millis(8));
     let task = bench.task(&[space], json!({})).await;
     let mut kills = 0;
     while kills < 10 {
-        let before = proxy.count("PUT", "/d/out");
+        let before = proxy.count("PUT", "/dest/out");
         eventually("it goes on", || async {
             let over = bench.latest(task).await.is_some_and(|run| !run["endTime"].is_null());
-            (over || proxy.count("PUT", "/d/out") > before + 100).then_some(())
+            (over || proxy.count("PUT", "/dest/out") > before + 100).then_some(())
         })
         .await;
         tokio::time::sleep(Duration::from_millis(37 * kills % 200)).await;
@@ -178,9 +178,9 @@ async fn a_server_that_is_killed_ten_times_copies_everything_and_little_twice() 
     }
     let run = bench.ended(task).await;
     bench.succeeded(&run).await;
-    assert!(read_all(&s3.bucket("d").join("out")) == as_map(&files));
+    assert!(read_all(&s3.bucket("dest").join("out")) == as_map(&files));
     // Each time what was not noted yet: two batches, and what was in flight.
     let most = FILES + 10 * (2 * 1000 + 32);
-    let puts = proxy.count("PUT", "/d/out");
+    let puts = proxy.count("PUT", "/dest/out");
     assert!((FILES..=most).contains(&puts), "{puts}");
 }

@@ -547,8 +547,6 @@ async fn a_compacted_chunk_is_pointed_to_no_more(fixture: Fixture) {
     assert_eq!(extents[0].1.extent, to);
 }
 
-/// Runs every case on one kind of database.
-
 /// Long enough that no machine loses it while a case runs.
 const LEASE: Duration = Duration::from_secs(60);
 const HOUR: Trigger = Trigger::Interval { seconds: 3600 };
@@ -629,8 +627,8 @@ async fn a_sync_task_is_read_back_as_it_was_made(fixture: Fixture) {
     let made = fixture.task(Trigger::At { time: NOW }).await;
     assert_eq!((made.state, made.next_run_at), (TaskState::Active, Some(NOW)));
     assert_eq!(fixture.find_task(made.id).await, made);
-    assert_eq!(fixture.metadata.rows().sync_tasks(None, 9).await.unwrap(), [made.clone()]);
-    assert_eq!(fixture.metadata.rows().live_sync_tasks(9).await.unwrap(), [made.clone()]);
+    assert_eq!(fixture.metadata.rows().sync_tasks(None, 9).await.unwrap(), std::slice::from_ref(&made));
+    assert_eq!(fixture.metadata.rows().live_sync_tasks(9).await.unwrap(), std::slice::from_ref(&made));
     assert_eq!(fixture.metadata.rows().sync_tasks_of_space(SpaceId(1)).await.unwrap(), [made.id]);
     let deleted = fixture.write(|rows| Box::pin(async move { rows.delete_space(SpaceId(1)).await })).await;
     assert!(matches!(deleted, Err(Error::Conflict(_))), "{deleted:?}");
@@ -841,6 +839,7 @@ async fn old_runs_are_forgotten_with_their_failures(fixture: Fixture) {
     assert_eq!(fixture.metadata.rows().old_runs(3, 100).await.unwrap(), []);
 }
 
+/// Runs every case on one kind of database.
 macro_rules! suite {
     ($($case:ident),* $(,)?) => {
         mod sqlite {

@@ -18,7 +18,7 @@ impl Services {
     /// As [`create_bucket`](Self::create_bucket), in a region.
     ///
     /// # Errors
-    /// [`Error::Exists`] when the name is taken; its `which` does not tell by whom, see [`owns`](Self::owns).
+    /// [`Error::Exists`] when the name is taken, by whomever.
     pub(crate) async fn create_bucket_in(&self, caller: Caller, name: &str, region: String) -> Result<Bucket> {
         caller.may(Right::Write)?;
         let name = BucketName::new("bucket", name)?;

@@ -63,8 +63,8 @@ impl Services {
     /// The present object of a key, or a certain version.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::domain::Error::NotFound) for the bucket, and
-    /// [`Error::Forbidden`](crate::domain::Error::Forbidden) when it is somebody else's.
+    /// [`Error::NotFound`] for the bucket, and
+    /// [`Error::Forbidden`] when it is somebody else's.
     pub(crate) async fn open_key(
         &self,
         caller: Caller,

@@ -26,6 +26,8 @@ impl Begun<'_> {
             let looks = lanes.iter().filter(|lane| !lane.is_aside()).map(|lane| self.lane(lane.index));
             futures::future::join_all(looks).await
         };
+        // What was copied in this run counts as proof only once it is written down.
+        self.ledger.flush().await?;
         let tally = self.passes().pass(&lanes, Purpose::Delete, false).await?;
         self.refuse_empty_source(&tally)?;
         let mut allowed: BTreeMap<Option<usize>, Arc<Lane>> = BTreeMap::new();

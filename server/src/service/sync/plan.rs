@@ -280,7 +280,8 @@ mod tests {
     type Files = BTreeMap<String, (u64, i64)>;
 
     fn seen(size: u64, time: i64) -> Seen {
-        Seen { size, modified: Some(Timestamp(time)), version: Version(format!("{size}-{time}")) }
+        let modified = Some(Timestamp(time * 1_000_000));
+        Seen { size, modified, version: Version(format!("{size}-{time}")) }
     }
 
     fn listed(files: &Files) -> Listed {
