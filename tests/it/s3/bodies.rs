@@ -216,3 +216,17 @@ async fn a_client_that_asks_first_is_answered_before_its_body() {
     let first = connection.read_some(12).await;
     assert!(first.starts_with(b"HTTP/1.1 412"), "{}", String::from_utf8_lossy(&first));
 }
+
+/// A client that asked for leave to send its body and is answered without must not go on with that connection: some
+/// clients (botocore) confuse the next answer on it with this one. An empty body needs no leave.
+#[tokio::test]
+async fn a_connection_ends_with_an_answer_without_leave() {
+    let (_server, door) = prepared().await;
+    let bytes = Ask::put("bodies", "empty").added("expect", "100-continue").bytes(&door);
+    let bytes = String::from_utf8(bytes).unwrap().replace("Connection: close\r\n", "");
+    let mut connection = Connection::open(door.address).await;
+    connection.send(bytes.as_bytes()).await;
+    let answer = connection.answer().await.unwrap();
+    assert_eq!((answer.status, answer.header("connection")), (200, "close"), "{answer:?}");
+    assert_eq!(door.get("bodies", "empty").await.unwrap(), b"");
+}

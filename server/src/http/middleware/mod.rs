@@ -16,7 +16,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 use tracing::Instrument;
 
 /// What was asked, on an answer of a door that does not go by routes. One of few names, so that it can be a label.
@@ -55,8 +58,11 @@ pub(crate) async fn around(State(body_timeout): State<Duration>, mut request: Re
     };
     response = manage::complete(response, &id);
     response.headers_mut().insert(request_id::HEADER, id);
-    if waits_for_leave && !response.status().is_success() {
-        // Whether the client sends its body all the same is not known, so nothing more can be understood on this line.
+    let is_unread = record.received.as_ref().is_none_or(|counter| counter.load(Ordering::Relaxed) == 0);
+    if waits_for_leave && (is_unread || !response.status().is_success()) {
+        // Whether the client sends its body all the same is not known, so nothing more can be understood on this line. Nor,
+        // where the body is empty, by the client: botocore, once answered without leave, takes the status of that answer
+        // for the next one's.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(Operation(name)) = response.extensions().get() {
