@@ -403,8 +403,12 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(Some(old))
     }
 
-    /// Lets the youngest of the older versions be the present one, unless it is a marker.
+    /// Lets the youngest of the older versions be the present one, unless it is a marker, or an upload through `/v1` that
+    /// is not complete holds its place: then it is found where it is, on top of the others.
     async fn bring_back(&self, bucket: BucketId, key: &str) -> Result<()> {
+        if self.current(bucket, key).await?.is_some() {
+            return Ok(());
+        }
         let sql = format!("{OLD} WHERE bucket_id = $1 AND key = $2 ORDER BY seq LIMIT 1");
         let Some(row) = self.one::<Row>(sql, [bucket.0.into(), key.into()]).await? else { return Ok(()) };
         let Some(object) = row.object_id else { return Ok(()) };

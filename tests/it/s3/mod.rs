@@ -6,4 +6,5 @@ mod corridor;
 mod fuzz;
 mod hostile;
 mod object_store;
+mod owners;
 mod proofs;

@@ -64,9 +64,10 @@ pub(super) async fn delete_objects(
     }
     let quiet = input.delete.quiet.unwrap_or(false);
     let mut keys = Vec::with_capacity(objects.len());
+    let mut asked = Vec::with_capacity(objects.len());
     let mut output = DeleteObjectsOutput::default();
     let mut errors = Vec::new();
-    for object in &objects {
+    for object in objects {
         let condition = object.e_tag.as_ref().map(|tag| {
             WriteCondition::Matches(match tag.value() {
                 "*" => Vec::new(),
@@ -76,13 +77,12 @@ pub(super) async fn delete_objects(
         match version(object.version_id.as_deref()) {
             Ok(version) if !object.key.is_empty() && object.key.len() <= crate::domain::name::MAX_PATH => {
                 keys.push(DeleteKey { key: object.key.clone(), version, condition });
+                asked.push(object);
             }
-            Ok(_) => errors.push(failure(object, "UserKeyMustBeSpecified", "A key has 1 to 1024 bytes")),
-            Err(_) => errors.push(failure(object, "NoSuchVersion", "Invalid version id specified")),
+            Ok(_) => errors.push(failure(&object, "UserKeyMustBeSpecified", "A key has 1 to 1024 bytes")),
+            Err(_) => errors.push(failure(&object, "NoSuchVersion", "Invalid version id specified")),
         }
     }
-    let asked: Vec<dto::ObjectIdentifier> =
-        keys.iter().filter_map(|key| objects.iter().find(|object| is_asked(object, key)).cloned()).collect();
     let outcomes = door.services.delete_keys(caller, &input.bucket, keys).await.map_err(error::of)?;
     let mut deleted = Vec::with_capacity(outcomes.len());
     for (object, outcome) in asked.into_iter().zip(outcomes) {
@@ -95,10 +95,6 @@ pub(super) async fn delete_objects(
     output.deleted = (!quiet).then_some(deleted);
     output.errors = (!errors.is_empty()).then_some(errors);
     Ok(S3Response::new(output))
-}
-
-fn is_asked(object: &dto::ObjectIdentifier, key: &DeleteKey) -> bool {
-    object.key == key.key && object.version_id.as_deref() == key.version.as_ref().map(|version| version.as_str())
 }
 
 fn line(object: dto::ObjectIdentifier, outcome: Deleted) -> dto::DeletedObject {

@@ -33,7 +33,8 @@ use managed::{
 };
 use std::time::Duration;
 use versions::{
-    a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along, versions_are_what_s3_says,
+    a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
+    a_version_comes_back_beside_an_upload, no_door_loses_a_version, versions_are_what_s3_says,
 };
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -881,6 +882,8 @@ suite![
     versions_are_what_s3_says,
     a_deleted_bucket_takes_its_versions_along,
     a_condition_is_asked_in_the_commit,
+    no_door_loses_a_version,
+    a_version_comes_back_beside_an_upload,
     a_sync_task_is_read_back_as_it_was_made,
     missed_runs_become_one,
     a_clock_that_was_wrong_keeps_no_task_waiting,

@@ -6,6 +6,7 @@ use crate::{
         Error,
         bucket::Bucket,
         package::Package,
+        redundancy::Redundancy,
         version::{VersionId, Versioning, WriteCondition},
     },
     metadata::{Deleted, VersionsFrom},
@@ -176,4 +177,75 @@ pub(super) async fn a_condition_is_asked_in_the_commit(fixture: Fixture) {
     write("x", 5, tagged("tag1")).await.unwrap();
     let opened = fixture.metadata.rows().open_key("b", "p/x").await.unwrap().unwrap().object.unwrap();
     assert_eq!(opened.attributes.etag.as_deref(), Some("tag5"), "what was refused changed nothing");
+}
+
+/// What the calls of `/v1` do in a bucket that keeps versions.
+pub(super) async fn no_door_loses_a_version(fixture: Fixture) {
+    let bucket = fixture.bucket("b").await.unwrap();
+    let home = fixture.package(&bucket, "p").await.unwrap();
+    set(&fixture, &bucket, Versioning::Enabled).await;
+    let object = fixture.put(&home, &["x"], &chunk(1, 10), NOW).await.unwrap().remove(0);
+    let again = fixture.put(&home, &["x"], &chunk(2, 20), NOW).await.unwrap().remove(0);
+    assert_eq!(again.id, object.id, "an object that is overwritten keeps its id");
+
+    // New content by a completed upload.
+    let (old, third) = (again.clone(), chunk(3, 30));
+    let replaced = fixture
+        .write(move |rows| {
+            Box::pin(async move {
+                rows.insert_chunks(std::slice::from_ref(&third), None, NOW).await?;
+                let extents = [super::extent(&third, 0, 30)];
+                let hash = crate::domain::hash::FileHash::Full([3; 32]);
+                rows.replace_content(&old, 30, hash, Redundancy::None, &extents, LATER).await
+            })
+        })
+        .await
+        .unwrap();
+    assert_eq!((replaced.id, replaced.version.is_some()), (object.id, true));
+    let sizes = |lines: Vec<(String, String, bool, Option<u64>)>| -> Vec<(String, bool, Option<u64>)> {
+        lines.into_iter().map(|(key, _, is_latest, size)| (key, is_latest, size)).collect()
+    };
+    let line = |key: &str, is_latest: bool, size: Option<u64>| (key.to_owned(), is_latest, size);
+    let three = [line("p/x", true, Some(30)), line("p/x", false, Some(20)), line("p/x", false, Some(10))];
+    assert_eq!(sizes(listed(&fixture, &home, 9).await), three);
+
+    // A move leaves a marker above what stays behind.
+    let (id, to) = (object.id, super::place(&home, "y"));
+    let left = super::place(&home, "x");
+    fixture
+        .write(move |rows| {
+            Box::pin(async move {
+                rows.move_object(id, &to, LATER).await?;
+                rows.mark_left(left.bucket, left.package, &left.key, LATER).await
+            })
+        })
+        .await
+        .unwrap();
+    let moved = [line("p/x", true, None), line("p/x", false, Some(20)), line("p/x", false, Some(10))];
+    assert_eq!(sizes(listed(&fixture, &home, 9).await), [&moved[..], &[line("p/y", true, Some(30))]].concat());
+
+    // So does a deletion by id.
+    fixture.write(move |rows| Box::pin(async move { rows.delete_objects(None, &[id], LATER).await })).await.unwrap();
+    let deleted = [line("p/y", true, None), line("p/y", false, Some(30))];
+    assert_eq!(sizes(listed(&fixture, &home, 9).await), [&moved[..], &deleted[..]].concat());
+    let chunks = [chunk(1, 10), chunk(2, 20), chunk(3, 30)];
+    for chunk in &chunks {
+        assert!(!fixture.is_dead(chunk).await, "what a version needs is kept");
+    }
+}
+
+/// An upload through `/v1` that is not complete holds the place of a key whose deletion is taken back meanwhile.
+pub(super) async fn a_version_comes_back_beside_an_upload(fixture: Fixture) {
+    let bucket = fixture.bucket("b").await.unwrap();
+    let home = fixture.package(&bucket, "p").await.unwrap();
+    set(&fixture, &bucket, Versioning::Enabled).await;
+    fixture.put(&home, &["x"], &chunk(1, 10), NOW).await.unwrap();
+    let Deleted::Marked(marker) = delete(&fixture, &home, "p/x", None).await else { panic!("no marker") };
+    let place = super::place(&home, "x");
+    fixture.write(move |rows| Box::pin(async move { rows.insert_receiving(&place, NOW).await })).await.unwrap();
+    let gone = delete(&fixture, &home, "p/x", Some(marker.as_str())).await;
+    assert!(matches!(gone, Deleted::Gone { was_marker: true, .. }), "{gone:?}");
+    let lines = listed(&fixture, &home, 9).await;
+    assert_eq!(lines.len(), 1);
+    assert_eq!((lines[0].2, lines[0].3), (true, Some(10)), "it is the latest again");
 }

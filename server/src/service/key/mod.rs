@@ -52,12 +52,12 @@ impl Services {
     }
 
     /// Where a key will lie. It may come from memory: a bucket or package that has gone meanwhile is noticed by the
-    /// commit, which cannot put an object there.
+    /// commit, which cannot put an object there. What is remembered lets in, and never keeps out: the name may belong to
+    /// another bucket of another owner by now.
     async fn home(&self, caller: Caller, bucket: &str, key: &str) -> Result<Home> {
         let name = split_key(key).0.unwrap_or_default();
         let remembered = (bucket.to_owned(), name.to_owned());
-        if let Some(home) = self.homes.get(&remembered) {
-            may_use(caller, &home.bucket)?;
+        if let Some(home) = self.homes.get(&remembered).filter(|home| may_use(caller, &home.bucket).is_ok()) {
             return Ok(home);
         }
         let home = self.look_up_home(caller, bucket, name).await?;

@@ -84,16 +84,16 @@ impl Services {
             return Ok(if version.is_some() { KeyLookup::NoVersion } else { KeyLookup::NoKey });
         }
         match (rows.old_version(opened.bucket.id, key, version).await?, version) {
-            (Some(old), Some(_)) => match old.object {
-                None => Ok(KeyLookup::Marker { version: old.version, asked: true }),
+            (Some(old), asked) => match old.object {
+                None => Ok(KeyLookup::Marker { version: old.version, asked: asked.is_some() }),
                 Some(object) => match rows.open_version(object).await? {
                     Some(object) => self.found(opened.bucket, object),
-                    None => Ok(KeyLookup::NoVersion),
+                    // It went between the two looks.
+                    None => Ok(if asked.is_some() { KeyLookup::NoVersion } else { KeyLookup::NoKey }),
                 },
             },
-            (Some(old), None) if old.object.is_none() => Ok(KeyLookup::Marker { version: old.version, asked: false }),
-            (_, Some(_)) => Ok(KeyLookup::NoVersion),
-            (_, None) => Ok(KeyLookup::NoKey),
+            (None, Some(_)) => Ok(KeyLookup::NoVersion),
+            (None, None) => Ok(KeyLookup::NoKey),
         }
     }
 

@@ -42,6 +42,10 @@ impl Services {
         check: impl FnOnce(&mut Attributes, &Digests, u64) -> Result<()>,
     ) -> Result<Object> {
         caller.may(Right::Write)?;
+        if put.condition.is_some() {
+            // A condition is asked of the bucket that there is now.
+            self.forget_home(&put.bucket, &put.key);
+        }
         let home = self.home(caller, &put.bucket, &put.key).await?;
         if let Some(condition) = &put.condition {
             // Now, so that a body that cannot be used is not read; and again when it is committed.
