@@ -11,6 +11,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod auth;
+mod document;
 mod listener;
 pub(crate) mod manage;
 mod middleware;

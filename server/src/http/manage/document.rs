@@ -1,15 +1,11 @@
 //! What the OpenAPI document of the management API says beside the calls.
 
+use crate::http::document::{documented, failures};
 use coordinator_types::manage::Failure;
-use std::collections::BTreeMap;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        OpenApi as Document, Ref, RefOr, Response,
-        content::ContentBuilder,
-        header::HeaderBuilder,
-        response::ResponseBuilder,
-        schema::{ObjectBuilder, Type},
+        OpenApi as Document, RefOr, Response,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -72,28 +68,7 @@ pub(super) fn name_keys(document: &mut Document) {
 fn failure(status: u16, code: &str, description: &str, message: &str) -> (String, RefOr<Response>) {
     let example =
         serde_json::json!({ "error": { "code": code, "message": message }, "request_id": "f3a9b0c1d2e4f506" });
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Failure"))).example(Some(example)).build();
-    let id = HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .description(Some("The id of this request in the server's log."))
-        .build();
-    let response =
-        ResponseBuilder::new().description(description).content("application/json", content).header("X-Request-Id", id);
-    (status.to_string(), response.build().into())
-}
-
-/// Groups of failures, named in the `responses` of the calls that have them.
-macro_rules! failures {
-    ($($(#[$doc:meta])* $name:ident { $($status:literal $code:literal $description:literal $message:literal;)+ })+) => {$(
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl utoipa::IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                BTreeMap::from([$(failure($status, $code, $description, $message)),+])
-            }
-        }
-    )+};
+    documented(status, description, example)
 }
 
 failures! {

@@ -1,15 +1,13 @@
 //! What the OpenAPI document says beside the calls: its title page, its security schemes, and the failures that
 //! calls have in common.
 
+use crate::http::document::{documented, failures};
 use coordinator_types::answer::{Code, Failure};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use utoipa::{
     Modify, OpenApi, PartialSchema, ToSchema,
     openapi::{
         OpenApi as Document, Ref, RefOr, Response,
-        content::ContentBuilder,
-        header::HeaderBuilder,
-        response::ResponseBuilder,
         schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -120,31 +118,7 @@ pub(super) fn binary() -> ObjectBuilder {
 
 /// One failure of the document: the sentence about it, and a message as a client would see it.
 fn failure(status: u16, code: &str, description: &str, message: &str) -> (String, RefOr<Response>) {
-    let content = ContentBuilder::new()
-        .schema(Some(Ref::from_schema_name("Failure")))
-        .example(Some(serde_json::json!({ "code": code, "message": message, "data": null })))
-        .build();
-    let id = HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .description(Some("The id of this request in the server's log."))
-        .build();
-    let response =
-        ResponseBuilder::new().description(description).content("application/json", content).header("X-Request-Id", id);
-    (status.to_string(), response.build().into())
-}
-
-/// Groups of failures, named in the `responses` of the calls that have them.
-macro_rules! failures {
-    ($($(#[$doc:meta])* $name:ident { $($status:literal $code:literal $description:literal $message:literal;)+ })+) => {$(
-        $(#[$doc])*
-        pub(super) struct $name;
-
-        impl utoipa::IntoResponses for $name {
-            fn responses() -> BTreeMap<String, RefOr<Response>> {
-                BTreeMap::from([$(failure($status, $code, $description, $message)),+])
-            }
-        }
-    )+};
+    documented(status, description, serde_json::json!({ "code": code, "message": message, "data": null }))
 }
 
 failures! {
