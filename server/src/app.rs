@@ -209,6 +209,8 @@ fn s3_settings(config: &Config) -> S3Settings {
     S3Settings {
         region: config.s3.region.clone(),
         domain: config.s3.domain.clone(),
+        public_url: config.s3.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
+        is_secure: config.tls.pair().is_some() || config.behind_proxy,
         presigned_v2: config.s3.presigned_v2,
         behind_proxy: config.behind_proxy,
         body_timeout: config.limits.body_timeout,

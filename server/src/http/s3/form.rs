@@ -108,7 +108,8 @@ pub(super) async fn answer(
         Ok(())
     };
     let object = door.services.put_key(caller, put, body, check).await.map_err(error::of)?;
-    Ok(wish.answer(bucket, &key, &etag, object.version.as_ref().map(|version| version.as_str()), headers))
+    let location = door.settings.location(headers, bucket, &key);
+    Ok(wish.answer(bucket, &key, &etag, object.version.as_ref().map(|version| version.as_str()), &location))
 }
 
 /// Reads the fields up to the file.
@@ -307,9 +308,7 @@ impl Wish {
         Self { redirect: redirect.map(str::to_owned), status }
     }
 
-    fn answer(self, bucket: &str, key: &str, etag: &str, version: Option<&str>, headers: &HeaderMap) -> Response {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let location = format!("http://{host}/{bucket}/{}", text::encoded(key));
+    fn answer(self, bucket: &str, key: &str, etag: &str, version: Option<&str>, location: &str) -> Response {
         let mut response = Response::new(Body::empty());
         put(&mut response, header::ETAG, &format!("\"{etag}\""));
         if let Some(version) = version {
@@ -329,14 +328,14 @@ impl Wish {
             *response.status_mut() = StatusCode::SEE_OTHER;
             return response;
         }
-        put(&mut response, header::LOCATION, &location);
+        put(&mut response, header::LOCATION, location);
         *response.status_mut() = self.status;
         if self.status == StatusCode::CREATED {
             put(&mut response, header::CONTENT_TYPE, "application/xml");
             let escape = super::front::escaped;
             *response.body_mut() = Body::from(format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<PostResponse><Location>{}</Location><Bucket>{}</Bucket><Key>{}</Key><ETag>&quot;{etag}&quot;</ETag></PostResponse>",
-                escape(&location),
+                escape(location),
                 escape(bucket),
                 escape(key),
             ));

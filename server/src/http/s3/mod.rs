@@ -38,7 +38,11 @@ mod ticket;
 mod versions;
 
 use crate::service::Services;
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    http::{HeaderMap, header::HOST},
+    middleware::from_fn_with_state,
+};
 use s3s::{
     config::{S3Config, StaticConfigProvider},
     service::{S3Service, S3ServiceBuilder},
@@ -52,12 +56,28 @@ pub(crate) struct S3Settings {
     pub(crate) region: String,
     /// Host style: `bucket.<domain>`.
     pub(crate) domain: Option<String>,
+    /// Where clients reach this door, without a slash at its end; `None`: by the host that they name.
+    pub(crate) public_url: Option<String>,
+    /// Whether they speak TLS, with this server or with a proxy before it.
+    pub(crate) is_secure: bool,
     /// Whether links with an old signature (version 2) are taken.
     pub(crate) presigned_v2: bool,
     /// Whether `X-Forwarded-For` comes from a proxy of the operator's.
     pub(crate) behind_proxy: bool,
     /// How long a body may stand still.
     pub(crate) body_timeout: Duration,
+}
+
+impl S3Settings {
+    /// The address of an object, for a client that called this door by `headers`.
+    fn location(&self, headers: &HeaderMap, bucket: &str, key: &str) -> String {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let base = match &self.public_url {
+            Some(url) => url.clone(),
+            None => format!("{}://{host}", if self.is_secure { "https" } else { "http" }),
+        };
+        format!("{base}/{bucket}/{}", text::encoded(key))
+    }
 }
 
 /// What the parts of this door share. Cheap to clone.

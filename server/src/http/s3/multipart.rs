@@ -172,9 +172,9 @@ pub(super) async fn complete_multipart_upload(
     };
     let done = door.services.complete_key_upload(caller, complete).await.map_err(error::of)?;
     let sums = Members::of(done.checksum.as_ref());
-    let host = request.headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let location = door.settings.location(&request.headers, &input.bucket, &input.key);
     Ok(S3Response::new(CompleteMultipartUploadOutput {
-        location: Some(format!("http://{host}/{}/{}", input.bucket, text::encoded(&input.key))),
+        location: Some(location),
         bucket: Some(input.bucket),
         key: Some(input.key),
         e_tag: Some(text::etag(&done.etag)),
