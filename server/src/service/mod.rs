@@ -32,7 +32,7 @@ pub(crate) use key::{
 pub(crate) use manage::{
     access::{ChangeCredential, MadeCredential, MadeToken, NewCredential},
     bucket::{CountedBucket, NewBucket},
-    object::{ListManaged, ObjectDetail, Place},
+    object::{ObjectDetail, Place},
 };
 pub(crate) use object::{
     alter::{Cloning, ItemFailure, Moving},

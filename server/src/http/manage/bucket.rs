@@ -19,7 +19,7 @@ use crate::{
         Door,
         v1::{Decode, Fields, FromQuery, Params},
     },
-    service::{ListManaged, NewBucket},
+    service::{ListKeys, NewBucket},
 };
 use axum::extract::State;
 use coordinator_types::manage::{BucketDetail, BucketPage, CreateBucket, Done, UploadPage};
@@ -91,8 +91,7 @@ pub(super) async fn get(
     BucketPath(name): BucketPath,
     Query(page): Query<Page>,
 ) -> Result<Reply<BucketDetail>> {
-    let list =
-        ListManaged { after: position(&page)?, most: page.limit, bucket: name.clone(), ..ListManaged::default() };
+    let list = ListKeys { after: position(&page)?, most: page.limit, bucket: name.clone(), ..ListKeys::default() };
     let objects = door.services.list_managed(caller, list).await?;
     let name = BucketName::new("bucket", name)?;
     let bucket = door.services.managed_bucket(caller, &name).await?;

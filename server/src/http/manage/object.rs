@@ -17,7 +17,7 @@ use crate::{
         Door,
         v1::{Decode, Fields, FromQuery, Params},
     },
-    service::ListManaged,
+    service::ListKeys,
 };
 use axum::extract::State;
 use coordinator_types::manage::{BulkDelete, BulkDeleted, Done, KeyProblem, ObjectDetail, ObjectPage};
@@ -42,7 +42,7 @@ pub(super) async fn list(
     Query(which): Query<Which>,
     Query(page): Query<Page>,
 ) -> Result<Reply<ObjectPage>> {
-    let list = ListManaged {
+    let list = ListKeys {
         bucket,
         prefix: which.prefix.unwrap_or_default(),
         delimiter: which.delimiter,

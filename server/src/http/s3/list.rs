@@ -78,9 +78,13 @@ pub(super) fn common_prefixes(prefixes: &[String], encoding: Option<&EncodingTyp
     })
 }
 
-fn objects(page: KeyPage, encoding: Option<&EncodingType>, owner: Option<&dto::Owner>) -> Option<Vec<dto::Object>> {
-    (!page.keys.is_empty())
-        .then(|| page.keys.into_iter().map(|entry| object(entry, encoding, owner.cloned())).collect())
+fn objects(
+    page: KeyPage<KeyEntry>,
+    encoding: Option<&EncodingType>,
+    owner: Option<&dto::Owner>,
+) -> Option<Vec<dto::Object>> {
+    (!page.objects.is_empty())
+        .then(|| page.objects.into_iter().map(|entry| object(entry, encoding, owner.cloned())).collect())
 }
 
 pub(super) async fn list_objects(
@@ -142,7 +146,7 @@ pub(super) async fn list_objects_v2(
         ListKeys { bucket: input.bucket.clone(), prefix: prefix.clone(), delimiter: delimiter.clone(), after, most };
     let page = door.services.list_keys(caller, list).await.map_err(error::of)?;
     let next = page.next.as_ref().map(Position::to_token);
-    let count = page.keys.len() + page.common_prefixes.len();
+    let count = page.objects.len() + page.common_prefixes.len();
     let prefixes = common_prefixes(&page.common_prefixes, encoding);
     let owner = input.fetch_owner.unwrap_or(false).then(|| owner(&bucket));
     Ok(S3Response::new(ListObjectsV2Output {

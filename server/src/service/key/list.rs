@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What to list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ListKeys {
     pub(crate) bucket: String,
     pub(crate) prefix: String,
@@ -23,13 +23,31 @@ pub(crate) struct ListKeys {
     pub(crate) most: usize,
 }
 
-/// A page of keys.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeyPage {
-    pub(crate) keys: Vec<KeyEntry>,
+/// A page of the objects of a bucket, in the order of the bytes of their keys.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyPage<T> {
+    pub(crate) objects: Vec<T>,
     pub(crate) common_prefixes: Vec<String>,
     /// Where the next page begins; `None` on the last one.
     pub(crate) next: Option<Position>,
+}
+
+/// What a listing by key shows of an object.
+pub(crate) trait Keyed {
+    fn key(&self) -> &str;
+
+    /// Whether it has its content yet: an upload through `/v1` that is not complete is no object elsewhere.
+    fn is_stored(&self) -> bool;
+}
+
+impl Keyed for KeyEntry {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn is_stored(&self) -> bool {
+        self.is_stored
+    }
 }
 
 /// Which versions to list.
@@ -61,33 +79,25 @@ impl Services {
     ///
     /// # Errors
     /// For the bucket.
-    pub(crate) async fn list_keys(&self, caller: Caller, list: ListKeys) -> Result<KeyPage> {
+    pub(crate) async fn list_keys(&self, caller: Caller, list: ListKeys) -> Result<KeyPage<KeyEntry>> {
         caller.may(Right::Read)?;
+        let most = list.most;
+        let listing = self.listing_of(caller, list).await?;
+        let entries = if most == 0 { Vec::new() } else { self.metadata.rows().list_keys(&listing).await? };
+        Ok(KeyPage::of(entries, most))
+    }
+
+    /// What to ask of the rows for one page, of a bucket that the caller may use.
+    pub(in crate::service) async fn listing_of(&self, caller: Caller, list: ListKeys) -> Result<Listing> {
         let bucket = self.bucket_named(caller, &list.bucket).await?.id;
-        if list.most == 0 {
-            return Ok(KeyPage::default());
-        }
-        let listing = Listing {
+        Ok(Listing {
             within: Within::Bucket(bucket),
             prefix: list.prefix,
             delimiter: list.delimiter,
             after: list.after,
             // One more than wanted tells whether there is a next page.
             most: list.most + 1,
-        };
-        let mut entries = self.metadata.rows().list_keys(&listing).await?;
-        let more = entries.len() > list.most;
-        entries.truncate(list.most);
-        let mut page = KeyPage { next: entries.last().filter(|_| more).map(position_of), ..KeyPage::default() };
-        for entry in entries {
-            match entry {
-                // An upload through `/v1` that is not complete is no object for S3.
-                Entry::Object(entry) if entry.is_stored => page.keys.push(entry),
-                Entry::Object(_) => {}
-                Entry::Prefix(prefix) => page.common_prefixes.push(prefix),
-            }
-        }
-        Ok(page)
+        })
     }
 
     /// A page of the versions of a bucket, by key, of one key the youngest first.
@@ -171,9 +181,27 @@ pub(super) fn common_prefix(key: &str, prefix: &str, delimiter: &str) -> Option<
     key.get(..prefix.len() + at + delimiter.len()).map(str::to_owned)
 }
 
-fn position_of(entry: &Entry<KeyEntry>) -> Position {
+impl<T: Keyed> KeyPage<T> {
+    /// The page that `entries` make, of which there may be one more than `most`.
+    pub(in crate::service) fn of(mut entries: Vec<Entry<T>>, most: usize) -> Self {
+        let more = entries.len() > most;
+        entries.truncate(most);
+        let next = entries.last().filter(|_| more).map(position_of);
+        let mut page = Self { objects: Vec::new(), common_prefixes: Vec::new(), next };
+        for entry in entries {
+            match entry {
+                Entry::Object(object) if object.is_stored() => page.objects.push(object),
+                Entry::Object(_) => {}
+                Entry::Prefix(prefix) => page.common_prefixes.push(prefix),
+            }
+        }
+        page
+    }
+}
+
+fn position_of<T: Keyed>(entry: &Entry<T>) -> Position {
     match entry {
-        Entry::Object(entry) => Position::AfterObject(entry.key.clone()),
+        Entry::Object(object) => Position::AfterObject(object.key().to_owned()),
         Entry::Prefix(prefix) => Position::AfterPrefix(prefix.clone()),
     }
 }

@@ -6,33 +6,24 @@ use crate::{
         caller::{Caller, Right},
         managed::ManagedObject,
         name::ObjectPath,
-        page::Position,
         space::SpaceState,
         time::Timestamp,
     },
-    metadata::{Entry, Listing, Within},
-    service::{KeyLookup, KeyObject, Services, key::no_key},
+    service::{
+        KeyLookup, KeyObject, KeyPage, ListKeys, Services,
+        key::{list::Keyed, no_key},
+    },
 };
 use std::collections::HashSet;
 
-/// What to list.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ListManaged {
-    pub(crate) bucket: String,
-    pub(crate) prefix: String,
-    pub(crate) delimiter: Option<String>,
-    pub(crate) after: Option<Position>,
-    /// The most objects and common prefixes to answer: 1 or more.
-    pub(crate) most: usize,
-}
+impl Keyed for ManagedObject {
+    fn key(&self) -> &str {
+        &self.key
+    }
 
-/// A page of objects, in the order of the bytes of their keys.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ManagedPage {
-    pub(crate) objects: Vec<ManagedObject>,
-    pub(crate) common_prefixes: Vec<String>,
-    /// Where the next page begins; `None` on the last one.
-    pub(crate) next: Option<Position>,
+    fn is_stored(&self) -> bool {
+        self.is_stored
+    }
 }
 
 /// One object, and where it lies.
@@ -60,30 +51,11 @@ impl Services {
     ///
     /// # Errors
     /// For the bucket.
-    pub(crate) async fn list_managed(&self, caller: Caller, list: ListManaged) -> Result<ManagedPage> {
+    pub(crate) async fn list_managed(&self, caller: Caller, list: ListKeys) -> Result<KeyPage<ManagedObject>> {
         caller.may_manage(Right::Read)?;
-        let bucket = self.bucket_named(caller, &list.bucket).await?.id;
-        let listing = Listing {
-            within: Within::Bucket(bucket),
-            prefix: list.prefix,
-            delimiter: list.delimiter,
-            after: list.after,
-            // One more than wanted tells whether there is a next page.
-            most: list.most + 1,
-        };
-        let mut entries = self.metadata.rows().managed_objects(&listing).await?;
-        let more = entries.len() > list.most;
-        entries.truncate(list.most);
-        let mut page = ManagedPage { next: entries.last().filter(|_| more).map(position_of), ..ManagedPage::default() };
-        for entry in entries {
-            match entry {
-                // As on S3, an upload that is not complete is no object.
-                Entry::Object(object) if object.is_stored => page.objects.push(object),
-                Entry::Object(_) => {}
-                Entry::Prefix(prefix) => page.common_prefixes.push(prefix),
-            }
-        }
-        Ok(page)
+        let most = list.most;
+        let listing = self.listing_of(caller, list).await?;
+        Ok(KeyPage::of(self.metadata.rows().managed_objects(&listing).await?, most))
     }
 
     /// One object, and where it lies.
@@ -150,12 +122,5 @@ impl Services {
                 })
             })
             .await
-    }
-}
-
-fn position_of(entry: &Entry<ManagedObject>) -> Position {
-    match entry {
-        Entry::Object(object) => Position::AfterObject(object.key.clone()),
-        Entry::Prefix(prefix) => Position::AfterPrefix(prefix.clone()),
     }
 }
