@@ -216,14 +216,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(crate) async fn sealed_credential(
         &self,
         access_key: &str,
-        signature_hash: Option<[u8; 32]>,
+        signature_hash: [u8; 32],
     ) -> Result<Option<SealedCredential>> {
         let sql = "SELECT c.id, c.access_key, c.secret_sealed, c.is_active,
                           p.id AS link_id, p.revoked_at AS link_revoked_at
                    FROM credential c LEFT JOIN presigned_url p ON p.signature_hash = $2 AND p.credential_id = c.id
                    WHERE c.access_key = $1";
-        let hash = signature_hash.map(|hash| hash.to_vec()).unwrap_or_default();
-        self.one(sql, [access_key.into(), hash.into()]).await
+        self.one(sql, [access_key.into(), signature_hash.to_vec().into()]).await
     }
 
     /// The credential of an id.

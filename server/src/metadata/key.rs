@@ -71,7 +71,7 @@ pub(crate) struct VersionsFrom {
 }
 
 #[derive(FromQueryResult)]
-struct AttributesRow {
+pub(super) struct AttributesRow {
     etag: Option<String>,
     content_type: Option<String>,
     metadata: Option<String>,
@@ -79,7 +79,7 @@ struct AttributesRow {
     tags: Option<String>,
 }
 
-const ATTRIBUTES: &str = "o.etag, o.content_type, o.metadata, o.checksum, o.tags";
+pub(super) const ATTRIBUTES: &str = "o.etag, o.content_type, o.metadata, o.checksum, o.tags";
 
 impl AttributesRow {
     fn into_attributes(self) -> Result<Attributes> {
@@ -94,7 +94,7 @@ impl AttributesRow {
 }
 
 #[derive(FromQueryResult)]
-struct BucketRow {
+pub(super) struct BucketRow {
     b_id: i64,
     b_name: String,
     b_owner: i64,
@@ -103,11 +103,11 @@ struct BucketRow {
     b_versioning: i64,
 }
 
-const BUCKET: &str = "b.id AS b_id, b.name AS b_name, b.owner_id AS b_owner, b.region AS b_region,
+pub(super) const BUCKET: &str = "b.id AS b_id, b.name AS b_name, b.owner_id AS b_owner, b.region AS b_region,
     b.created_at AS b_created, b.versioning AS b_versioning";
 
 impl BucketRow {
-    fn into_bucket(self) -> Result<Bucket> {
+    pub(super) fn into_bucket(self) -> Result<Bucket> {
         Ok(Bucket {
             id: BucketId(self.b_id),
             name: BucketName::new("bucket name", self.b_name)?,
@@ -117,18 +117,6 @@ impl BucketRow {
             versioning: crate::domain::version::Versioning::from_row(self.b_versioning),
         })
     }
-}
-
-#[derive(FromQueryResult)]
-struct OpenRow {
-    #[sea_orm(nested)]
-    bucket: BucketRow,
-    #[sea_orm(nested)]
-    object: Option<ObjectRow>,
-    #[sea_orm(nested)]
-    attributes: AttributesRow,
-    #[sea_orm(nested)]
-    located: LocatedRow,
 }
 
 #[derive(FromQueryResult)]
@@ -224,28 +212,6 @@ pub(crate) fn etag_of(etag: Option<&str>, file_hash: &[u8]) -> String {
 }
 
 impl<C: ConnectionTrait> Rows<'_, C> {
-    /// A bucket and the present object of a key, in one look. `None`: there is no such bucket.
-    pub(crate) async fn open_key(&self, bucket: &str, key: &str) -> Result<Option<OpenedKey>> {
-        let sql = format!(
-            "SELECT {BUCKET}, {OBJECT}, {ATTRIBUTES}, {LOCATED} FROM bucket b
-             LEFT JOIN object o ON o.bucket_id = b.id AND o.key = $2 AND o.redundancy <> 'multipartUpload'
-             LEFT JOIN extent e ON e.object_id = o.id AND e.start = 0
-             LEFT JOIN chunk c ON c.id = e.chunk_id LEFT JOIN shard s ON s.chunk_id = e.chunk_id
-             WHERE b.name = $1 ORDER BY s.shard_index"
-        );
-        let mut opened: Option<(Bucket, Option<(ObjectRow, AttributesRow)>)> = None;
-        let mut located = Vec::new();
-        for row in self.all::<OpenRow>(sql, [bucket.into(), key.into()]).await? {
-            if opened.is_none() {
-                opened = Some((row.bucket.into_bucket()?, row.object.map(|object| (object, row.attributes))));
-            }
-            located.push(row.located);
-        }
-        let Some((bucket, object)) = opened else { return Ok(None) };
-        let object = object.map(|(object, attributes)| opened_object(object, attributes, located)).transpose()?;
-        Ok(Some(OpenedKey { bucket, object }))
-    }
-
     /// An older version by the object that holds it.
     pub(crate) async fn open_version(&self, object: ObjectId) -> Result<Option<OpenedObject>> {
         let sql = format!(
@@ -393,7 +359,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     }
 }
 
-fn opened_object(object: ObjectRow, attributes: AttributesRow, located: Vec<LocatedRow>) -> Result<OpenedObject> {
+pub(super) fn opened_object(
+    object: ObjectRow,
+    attributes: AttributesRow,
+    located: Vec<LocatedRow>,
+) -> Result<OpenedObject> {
     let revision = object.revision;
     Ok(OpenedObject {
         found: Found { object: object.into_object()?, revision },

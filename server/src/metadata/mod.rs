@@ -9,14 +9,17 @@ mod audit;
 mod bucket;
 mod chunk;
 mod connect;
+mod credential_queue;
 mod error;
 mod extent;
 mod id_block;
 mod import;
 mod insert;
 mod key;
+mod key_queue;
 mod key_upload;
 mod list;
+mod look_up;
 mod managed;
 mod object;
 mod open_queue;
@@ -53,10 +56,10 @@ pub(crate) use sync_task::NewSyncTask;
 pub(crate) use upload::NewPart;
 pub(crate) use version::Deleted;
 
-use crate::domain::Result;
+use crate::domain::{Result, id::ObjectId};
 use error::translate;
 use futures::future::BoxFuture;
-use open_queue::OpenQueue;
+use look_up::LookUps;
 use put_queue::PutQueue;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
 use std::sync::Arc;
@@ -68,7 +71,9 @@ pub(crate) struct Metadata {
     readers: DatabaseConnection,
     writer: Writer,
     puts: Arc<PutQueue>,
-    opens: Arc<OpenQueue>,
+    opens: Arc<LookUps<ObjectId>>,
+    keys: Arc<LookUps<key_queue::KeyName>>,
+    credentials: Arc<LookUps<credential_queue::AccessKey>>,
 }
 
 /// Rows inside a transaction that is open for writing.
@@ -81,7 +86,14 @@ pub(crate) struct Rows<'a, C> {
 
 impl Metadata {
     fn new(readers: DatabaseConnection, writer: Writer) -> Self {
-        Self { readers, writer, puts: Arc::default(), opens: Arc::default() }
+        Self {
+            readers,
+            writer,
+            puts: Arc::default(),
+            opens: Arc::default(),
+            keys: Arc::default(),
+            credentials: Arc::default(),
+        }
     }
 
     /// Rows as the last commit left them.
@@ -164,6 +176,18 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 fn placeholders(first: usize, count: usize) -> String {
     let names: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
     names.join(", ")
+}
+
+/// As [`placeholders`], for a statement whose values stand in the order in which they are given, and that names none of
+/// them twice.
+///
+/// SQLite gets nameless parameters: sqlx looks up the name of each one by a search through all of them, which for hundreds
+/// of parameters costs more than the statement itself.
+fn ordered(backend: DbBackend, first: usize, count: usize) -> String {
+    match backend {
+        DbBackend::Sqlite => vec!["?"; count].join(", "),
+        _ => placeholders(first, count),
+    }
 }
 
 /// A size from a row, where it is an `i64`.

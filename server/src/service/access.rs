@@ -46,7 +46,10 @@ impl Services {
         access_key: &str,
         signature_hash: Option<[u8; 32]>,
     ) -> Result<Option<SigningCredential>> {
-        let row = self.metadata.rows().sealed_credential(access_key, signature_hash).await?;
+        let row = match signature_hash {
+            None => self.metadata.credential_of(access_key).await?,
+            Some(hash) => self.metadata.rows().sealed_credential(access_key, hash).await?,
+        };
         row.map(|row| self.unsealed(row)).transpose()
     }
 

@@ -1,5 +1,6 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod look_ups;
 mod managed;
 mod sync;
 mod versions;
@@ -24,6 +25,10 @@ use crate::{
     },
 };
 use futures::future::BoxFuture;
+use look_ups::{
+    a_credential_that_is_switched_off_is_known_as_such_at_once, a_question_that_no_database_takes_spoils_no_other,
+    keys_asked_together_are_each_answered,
+};
 use managed::{
     a_credential_goes_when_it_owns_nothing, buckets_page_by_name_within_an_owner,
     links_to_s3_are_kept_until_they_are_old, objects_are_seen_by_key_with_where_they_lie,
@@ -611,6 +616,9 @@ suite![
     buckets_page_by_name_within_an_owner,
     only_what_is_there_is_counted,
     objects_are_seen_by_key_with_where_they_lie,
+    keys_asked_together_are_each_answered,
+    a_question_that_no_database_takes_spoils_no_other,
+    a_credential_that_is_switched_off_is_known_as_such_at_once,
     links_to_s3_are_kept_until_they_are_old,
 ];
 

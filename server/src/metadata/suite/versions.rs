@@ -5,11 +5,12 @@ use crate::{
     domain::{
         Error,
         bucket::Bucket,
+        name::BucketName,
         package::Package,
         redundancy::Redundancy,
         version::{VersionId, Versioning, WriteCondition},
     },
-    metadata::{Deleted, VersionsFrom},
+    metadata::{Deleted, OpenedObject, VersionsFrom},
 };
 use std::collections::BTreeMap;
 
@@ -120,13 +121,18 @@ pub(super) async fn versions_are_what_s3_says(fixture: Fixture) {
     every_version_is_found(&fixture, &bucket, &model).await;
 }
 
+async fn opened(fixture: &Fixture, key: &str) -> Option<OpenedObject> {
+    let bucket = BucketName::new("bucket", "b").unwrap();
+    fixture.metadata.open_key(bucket, key).await.unwrap().unwrap().object
+}
+
 async fn every_version_is_found(fixture: &Fixture, bucket: &Bucket, model: &Model) {
     let rows = fixture.metadata.rows();
     for (key, versions) in model {
         for (nth, (version, size)) in versions.iter().enumerate() {
             let version = VersionId::parse(version).unwrap();
             let found = if nth == 0 && size.is_some() {
-                rows.open_key("b", key).await.unwrap().unwrap().object
+                opened(fixture, key).await
             } else {
                 let old = rows.old_version(bucket.id, key, Some(&version)).await.unwrap().unwrap();
                 match old.object {
@@ -175,7 +181,7 @@ pub(super) async fn a_condition_is_asked_in_the_commit(fixture: Fixture) {
     assert!(matches!(write("x", 3, tagged("tag2")).await, Err(Error::Precondition(_))));
     assert!(matches!(write("y", 4, tagged("tag1")).await, Err(Error::NotFound { .. })));
     write("x", 5, tagged("tag1")).await.unwrap();
-    let opened = fixture.metadata.rows().open_key("b", "p/x").await.unwrap().unwrap().object.unwrap();
+    let opened = opened(&fixture, "p/x").await.unwrap();
     assert_eq!(opened.attributes.etag.as_deref(), Some("tag5"), "what was refused changed nothing");
 }
 

@@ -8,6 +8,7 @@ use crate::{
         bucket::Bucket,
         caller::{Caller, Right},
         id::ObjectId,
+        name::BucketName,
         object::{Object, ObjectPart},
         version::{VersionId, Versioning},
     },
@@ -73,9 +74,14 @@ impl Services {
         version: Option<&VersionId>,
     ) -> Result<KeyLookup> {
         caller.may(Right::Read)?;
-        let rows = self.metadata.rows();
-        let opened = rows.open_key(bucket, key).await?.ok_or_else(|| no_bucket(bucket))?;
+        if key.contains('\0') {
+            self.bucket_named(caller, bucket).await?;
+            return Ok(KeyLookup::NoKey);
+        }
+        let Ok(name) = BucketName::new("bucket", bucket) else { return Err(no_bucket(bucket)) };
+        let opened = self.metadata.open_key(name, key).await?.ok_or_else(|| no_bucket(bucket))?;
         may_use(caller, &opened.bucket)?;
+        let rows = self.metadata.rows();
         let current = opened.object.filter(|object| version.is_none_or(|wanted| *wanted == version_of(object)));
         if let Some(object) = current {
             return self.found(opened.bucket, object);
