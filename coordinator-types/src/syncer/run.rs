@@ -96,6 +96,10 @@ pub struct SyncStats {
     /// Bytes that were written.
     #[schema(example = 49152)]
     pub bytes: u64,
+    /// Files that were read once more, because a destination was too far behind the others: they do not wait for it.
+    #[serde(rename = "readAgain")]
+    #[schema(example = 0)]
+    pub read_again: u64,
 }
 
 /// One run.
@@ -155,6 +159,8 @@ pub enum SyncFailureCode {
     DeleteRefused,
     /// It could not be deleted.
     DeleteFailed,
+    /// There are more failures than the 10 000 that are kept of a run; `failed` of the run counts them all.
+    More,
 }
 
 /// A page of failures.

@@ -116,6 +116,8 @@ pub struct Options {
     /// Deletes at a destination what the source does not have. Only after both sides were listed completely and without
     /// an error, and both spaces proved by their markers that they are the ones they were; after everything was copied;
     /// never what a filter leaves out; and only within `maxDelete` and `maxDeletePercent`: of more, nothing is deleted.
+    /// Folders in which there is nothing count like files, where the destination has folders; those that deleting leaves
+    /// empty go along, unless the source has them.
     pub delete_extraneous: bool,
     /// The most files that one run may delete in one place; left out: only the percentage counts.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,7 +136,10 @@ pub struct Options {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 0)]
     pub bandwidth_limit: Option<u64>,
-    /// Files that are copied at once, 1 to 256; 0 or left out: 32. The `concurrentReqs` of each space hold as well.
+    /// Files that are read at once, and written at once to each destination, 1 to 256; 0 or left out: 32. The
+    /// `concurrentReqs` of each space hold as well. Every destination takes files as fast as it can. The source is read
+    /// once for all that keep up; the others wait two seconds for a slower one, and later a tenth of the time. Beyond
+    /// that they go on, and it gets what it missed by a reading of its own (`readAgain` of the run counts these files).
     #[schema(minimum = 0, maximum = 256, example = 32)]
     pub concurrency: u32,
     /// The hours of the day in which the task may work; left out: all. A run that meets their end waits for the next
@@ -144,7 +149,11 @@ pub struct Options {
     pub time_window: Option<TimeWindow>,
     /// Only finds out what would be done; `listPlan` tells. Nothing is changed anywhere.
     pub dry_run: bool,
-    /// Reads every copy back and compares its content, besides its size and checksum.
+    /// Reads every copy back and compares its content with what was read from the source (BLAKE3). Without it a copy
+    /// counts once the destination has taken as many bytes as the source has, and has confirmed them: a directory by a
+    /// sync of its file system, a cloud by its answer. Files of up to 5 MiB are sent to S3 and OBS with their MD5, and a
+    /// storage that checks it (as S3 demands) refuses what has changed on the way; other storages, and larger files,
+    /// have what the connection itself guarantees. A copy that a storage makes by itself is its own affair.
     pub verify: bool,
 }
 

@@ -15,6 +15,9 @@ pub(crate) struct SyncConfig {
     pub(crate) runs: usize,
     /// Runs of each task that are remembered.
     pub(crate) history: usize,
+    /// The pause before a destination that was put aside is tried again.
+    #[serde(deserialize_with = "text::duration")]
+    pub(crate) again: Duration,
     /// Memory for contents on their way, over all runs.
     #[serde(deserialize_with = "text::size")]
     pub(crate) memory: u64,
@@ -22,9 +25,10 @@ pub(crate) struct SyncConfig {
 
 impl SyncConfig {
     pub(super) fn validate(&self, problems: &mut Problems<'_>) {
-        let Self { lease, runs, history, memory } = self;
+        let Self { lease, runs, history, again, memory } = self;
         // Shorter, and a slow commit would lose it; longer, and nobody would wait.
         problems.lasts("sync.lease", *lease, Duration::from_secs(1)..=Duration::from_secs(10 * 60));
+        problems.lasts("sync.again", *again, Duration::from_millis(10)..=Duration::from_secs(10 * 60));
         problems.within("sync.runs", *runs, 0..=256);
         // One large file to one cloud takes some 31 MiB.
         problems.sized("sync.memory", *memory, (32 << 20)..=(1 << 40));

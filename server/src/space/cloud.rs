@@ -3,6 +3,7 @@
 
 use super::{
     Fault,
+    across::Across,
     connection::Layered,
     direct::Direct,
     path,
@@ -52,12 +53,16 @@ pub(super) enum Transfer {
 #[derive(Debug, Clone)]
 pub(crate) struct Cloud {
     operator: Operator,
+    /// Sends the MD5 of what it writes at once, so that the storage refuses what has changed on the way.
+    checked: Option<Operator>,
     /// Asks once and does not try again.
     once: Operator,
     /// Where the space's own objects lie: the working directory with a slash behind it, or nothing.
     own: Arc<str>,
     transfer: Transfer,
     direct: Option<Direct>,
+    /// Copies from other buckets of the account.
+    across: Option<Across>,
     abilities: Abilities,
     /// The same for spaces of the same storage and account.
     identity: Arc<str>,
@@ -72,10 +77,12 @@ impl Cloud {
         let own = path::folder(&space.working_dir);
         Self {
             operator: with_abilities(patient, abilities),
+            checked: None,
             once,
             own: own.into(),
             transfer,
             direct: None,
+            across: None,
             abilities,
             identity: identity(space).into(),
             folders: Arc::default(),
@@ -84,6 +91,23 @@ impl Cloud {
 
     pub(super) fn with_direct(self, direct: Direct) -> Self {
         Self { direct: Some(direct), ..self }
+    }
+
+    pub(super) fn with_checked(self, checked: Layered) -> Self {
+        Self { checked: Some(with_abilities(checked.patient, self.abilities)), ..self }
+    }
+
+    /// The operator for what is written at once, and checked by the storage where it can.
+    pub(super) fn checked(&self) -> &Operator {
+        self.checked.as_ref().unwrap_or(&self.operator)
+    }
+
+    pub(super) fn with_across(self, across: Option<Across>) -> Self {
+        Self { across, ..self }
+    }
+
+    pub(super) fn across(&self) -> Option<&Across> {
+        self.across.as_ref()
     }
 
     pub(super) fn direct(&self) -> Option<&Direct> {

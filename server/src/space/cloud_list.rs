@@ -86,6 +86,23 @@ impl Cloud {
         Ok(Some(Level { entries: entries.into_iter() }))
     }
 
+    /// How many names there are in a folder, counted up to `most`; `None`: there is no such folder.
+    pub(super) async fn names_in(&self, folder: &str, most: usize) -> Result<Option<usize>, Fault> {
+        let folder = format!("{folder}/");
+        let mut lister = match self.operator().lister_with(&folder).recursive(false).await {
+            Ok(lister) => lister,
+            Err(error) if error.kind() == opendal::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (mut names, mut itself) = (0, false);
+        while names < most
+            && let Some(entry) = lister.try_next().await?
+        {
+            if entry.path() == folder { itself = true } else { names += 1 }
+        }
+        Ok((itself || names > 0).then_some(names))
+    }
+
     /// What a path is, from `place` on; `None`: the space's own, or the place itself.
     fn judge(&self, place: &str, path: String, seen: Seen) -> Option<Found> {
         let key = key_from(place, &path);

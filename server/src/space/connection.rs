@@ -1,6 +1,6 @@
 //! The way to a storage on the network: one bounded set of requests per space, over clients that spaces share.
 
-use super::{Fault, direct::Direct};
+use super::{Fault, across::Across, direct::Direct};
 use crate::domain::space::{Credential, Storage};
 use futures::StreamExt;
 use opendal::{
@@ -66,6 +66,12 @@ impl Connection {
     /// Uploads that opendal cannot stream go around it, through the same gate.
     pub(super) fn direct(&self, storage: &Storage, credential: &Credential) -> Result<Direct, Fault> {
         Direct::new(self.client.clone(), Arc::clone(&self.gate), self.limits.timeout, storage, credential)
+    }
+
+    /// Copies between buckets, which opendal does not know, go around it, through the same gate.
+    pub(super) fn across(&self, storage: &Storage, credential: &Credential, path_style: bool) -> Option<Across> {
+        let (client, gate) = (self.client.clone(), Arc::clone(&self.gate));
+        Across::new(client, gate, self.limits.timeout, storage, credential, path_style)
     }
 
     /// Time-outs inside retries: the other way round a retry would inherit what is left of the time.

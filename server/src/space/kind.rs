@@ -334,7 +334,7 @@ fn s3(space: &UserSpace, path_style: bool) -> services::S3 {
 
 fn open_s3(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     let path_style = space.storage.flag("pathStyle").unwrap_or(true);
-    over_http(space, Operator::new(s3(space, path_style))?, Transfer::Multipart)
+    over_s3(space, path_style)
 }
 
 /// OBS speaks S3, and that way its listings tell time and tag, which its own protocol's client does not. A server that
@@ -342,7 +342,17 @@ fn open_s3(space: &UserSpace) -> std::result::Result<Opened, Fault> {
 fn open_obs(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     let by_address = endpoint::is_address(space.storage.text("endpoint"));
     let path_style = space.storage.flag("pathStyle").unwrap_or(by_address);
-    over_http(space, Operator::new(s3(space, path_style))?, Transfer::Multipart)
+    over_s3(space, path_style)
+}
+
+/// Speaks S3, in which the buckets of an account can be copied between.
+fn over_s3(space: &UserSpace, path_style: bool) -> std::result::Result<Opened, Fault> {
+    let connection = Connection::open(&space.storage, Limits::of(&space.storage))?;
+    let cloud = connected(space, &connection, Operator::new(s3(space, path_style))?, Transfer::Multipart);
+    // opendal sends it with whole objects only.
+    let checked = Operator::new(s3(space, path_style).checksum_algorithm("md5"))?;
+    let cloud = cloud.with_checked(connection.layered(through(&connection, checked)));
+    Ok(shared(cloud.with_across(connection.across(&space.storage, &space.credential, path_style))))
 }
 
 fn open_oss(space: &UserSpace) -> std::result::Result<Opened, Fault> {
@@ -407,15 +417,24 @@ fn open_webdav(space: &UserSpace) -> std::result::Result<Opened, Fault> {
     over_http(space, Operator::new(builder)?, Transfer::OneRequest)
 }
 
-/// Gives `operator` this space's way to the network.
+/// Opens a storage that is spoken to over HTTP.
 fn over_http(space: &UserSpace, operator: Operator, transfer: Transfer) -> std::result::Result<Opened, Fault> {
     let connection = Connection::open(&space.storage, Limits::of(&space.storage))?;
-    let context = operator.base_context().clone().with_http_transport(connection.transporter());
-    let mut cloud = Cloud::new(connection.layered(operator.with_context(context)), space, transfer);
+    let mut cloud = connected(space, &connection, operator, transfer);
     if transfer == Transfer::OneRequest {
         cloud = cloud.with_direct(connection.direct(&space.storage, &space.credential)?);
     }
     Ok(shared(cloud))
+}
+
+fn connected(space: &UserSpace, connection: &Connection, operator: Operator, transfer: Transfer) -> Cloud {
+    Cloud::new(connection.layered(through(connection, operator)), space, transfer)
+}
+
+/// Gives `operator` a space's way to the network.
+fn through(connection: &Connection, operator: Operator) -> Operator {
+    let context = operator.base_context().clone().with_http_transport(connection.transporter());
+    operator.with_context(context)
 }
 
 fn opened(space: &UserSpace, operator: Operator, transfer: Transfer) -> Opened {

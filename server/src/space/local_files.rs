@@ -5,6 +5,7 @@ use super::{
     Fault,
     disk::{blocking, write_all_pieces},
     files::{FileEntry, FileStream},
+    mark::{self, Mark},
     path,
     shard::Block,
 };
@@ -16,7 +17,7 @@ use crate::domain::{
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, syncfs, unlinkat},
+    fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, syncfs, unlinkat},
     io::Errno,
 };
 use sha2::{Digest, Sha256};
@@ -32,21 +33,24 @@ use tokio::sync::mpsc;
 /// What a read takes at once.
 const PIECE: usize = 1 << 20;
 
-/// How a file is named while it is being written.
-const PART_PREFIX: &str = ".holdall-";
-const PART_SUFFIX: &str = ".part";
-
 /// A directory whose files are imported from, or exported to.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalFiles {
     pub(super) root: Arc<Path>,
     /// Where the space keeps its own things: a folder with a slash behind it, or nothing.
     own: Arc<str>,
+    /// The run that writes.
+    pub(super) mark: Option<Mark>,
 }
 
 impl LocalFiles {
     pub(super) fn new(root: &Path, working_dir: &str) -> Self {
-        Self { root: root.into(), own: path::folder(working_dir).into() }
+        Self { root: root.into(), own: path::folder(working_dir).into(), mark: None }
+    }
+
+    /// As written and listed by a run: a listing removes what earlier runs of its task have left behind.
+    pub(super) fn marked(&self, mark: Mark) -> Self {
+        Self { mark: Some(mark), ..self.clone() }
     }
 
     /// Whether a path is what the space keeps for itself.
@@ -146,7 +150,7 @@ impl LocalFiles {
         blocking(move || {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
             let folder = files.open_folder(folder, true)?;
-            let mut part = Part::create(&folder)?;
+            let mut part = Part::create(&folder, files.mark)?;
             let mut written = 0;
             while let Some(block) = blocks.blocking_recv() {
                 written += block.pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
@@ -171,7 +175,7 @@ impl LocalFiles {
         blocking(move || {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
             let folder = files.open_folder(folder, true)?;
-            let mut part = Part::create(&folder)?;
+            let mut part = Part::create(&folder, files.mark)?;
             write_all_pieces(&mut part.file, &[bytes])?;
             part.finish(name, modified)
         })
@@ -228,9 +232,51 @@ impl LocalFiles {
         .await
     }
 
+    pub(super) async fn is_empty_folder(&self, place: &str) -> Result<bool, Fault> {
+        let (files, place) = (self.clone(), place.to_owned());
+        blocking(move || {
+            let folder = match files.open_folder(&place, false) {
+                Err(Fault::Missing | Fault::Name { .. }) => return Ok(false),
+                opened => opened?,
+            };
+            let mut names = Dir::read_from(&folder).map_err(|errno| told(&place, errno))?;
+            Ok(names.all(|name| name.is_ok_and(|name| matches!(name.file_name().to_bytes(), b"." | b".."))))
+        })
+        .await
+    }
+
+    /// Removes a folder that holds nothing; tells whether it has.
+    pub(super) async fn remove_empty_folder(&self, place: &str) -> Result<bool, Fault> {
+        let (files, place) = (self.clone(), place.to_owned());
+        blocking(move || {
+            let (folder, name) = place.rsplit_once('/').unwrap_or(("", &place));
+            let folder = match files.open_folder(folder, false) {
+                Err(Fault::Missing) => return Ok(false),
+                opened => opened?,
+            };
+            match unlinkat(&folder, name, AtFlags::REMOVEDIR) {
+                Ok(()) => Ok(true),
+                Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(false),
+                Err(errno) => Err(told(&place, errno)),
+            }
+        })
+        .await
+    }
+
     /// Where one of the space's own things lies.
     pub(super) fn own_place(&self, name: &str) -> String {
         format!("{}{name}", self.own)
+    }
+
+    /// Whether there is a folder of this name.
+    pub(super) async fn has_folder(&self, path: &str) -> Result<bool, Fault> {
+        let (files, path) = (self.clone(), path.to_owned());
+        blocking(move || match files.open_folder(&path, false) {
+            Ok(_) => Ok(true),
+            Err(Fault::Missing | Fault::Name { .. }) => Ok(false),
+            Err(fault) => Err(fault),
+        })
+        .await
     }
 
     pub(super) async fn make_folder(&self, path: &str) -> Result<(), Fault> {
@@ -301,11 +347,6 @@ fn version(seconds: i64, nanos: i64, size: u64, inode: u64) -> String {
     format!("{seconds}.{nanos:09}-{size}-{inode}")
 }
 
-/// Whether a name is that of a file on its way to its own name.
-pub(super) fn is_part(name: &str) -> bool {
-    name.starts_with(PART_PREFIX) && name.ends_with(PART_SUFFIX)
-}
-
 /// What a refusal of the kernel means for a path.
 pub(super) fn told(path: &str, errno: Errno) -> Fault {
     let name = |reason: &str| Fault::Name { name: path.to_owned(), reason: reason.to_owned() };
@@ -327,8 +368,8 @@ struct Part<'f> {
 }
 
 impl<'f> Part<'f> {
-    fn create(folder: &'f OwnedFd) -> Result<Self, Fault> {
-        let name = format!("{PART_PREFIX}{:016x}{PART_SUFFIX}", rand::random::<u64>());
+    fn create(folder: &'f OwnedFd, mark: Option<Mark>) -> Result<Self, Fault> {
+        let name = mark::fresh(mark);
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let file = openat(folder, &name, flags, Mode::from_raw_mode(0o666)).map_err(|errno| told(&name, errno))?;
         Ok(Self { folder, name, file: file.into(), renamed: false })

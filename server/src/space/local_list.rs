@@ -4,10 +4,11 @@
 use super::{
     Fault,
     listing::{Ended, Found, Item, Odd, Teller, key_from},
-    local_files::{LocalFiles, is_part, seen_of, told},
+    local_files::{LocalFiles, seen_of, told},
+    mark,
 };
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat},
+    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat},
     io::Errno,
 };
 use std::{
@@ -107,7 +108,12 @@ impl LocalFiles {
             }
             let name = raw.to_string_lossy().into_owned();
             let path = format!("{prefix}{name}");
-            if self.is_own(&path) || is_part(&name) {
+            if self.mark.is_some_and(|present| mark::is_left_behind(&name, present)) {
+                // What cannot be removed now is left to the next run.
+                let _ = unlinkat(folder, &*name, AtFlags::empty());
+                continue;
+            }
+            if self.is_own(&path) || mark::is_part(&name) {
                 holds_own = true;
                 continue;
             }

@@ -3,6 +3,7 @@
 //! A [`Space`] has a shard store, which writes shards once and reads them back, plain files for import and export, and
 //! a marker object, without which the space counts as offline: an absent space is not an empty space.
 
+mod across;
 mod cloud;
 mod cloud_list;
 mod connection;
@@ -18,6 +19,7 @@ mod listing;
 mod local_files;
 mod local_list;
 mod local_walk;
+mod mark;
 mod marker;
 mod path;
 mod pool;
@@ -34,6 +36,7 @@ pub(crate) use files::{FileEntry, Files};
 #[cfg(test)]
 pub(crate) use listing::Odd;
 pub(crate) use listing::{Found, Item, Listing};
+pub(crate) use mark::Mark;
 pub(crate) use marker::Marker;
 pub(crate) use path::place_in;
 pub(crate) use pool::{Space, Spaces};

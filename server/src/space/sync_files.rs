@@ -2,9 +2,11 @@
 
 use super::{
     Fault,
+    across::Across,
     cloud::{Cloud, buffer_of},
     files::{FileEntry, FileStream, Files},
     listing::seen_of,
+    mark::Mark,
     path,
     shard::Block,
 };
@@ -124,21 +126,75 @@ impl Files {
     /// Whether a file of `source` can be copied here without its bytes passing through this server.
     pub(crate) fn copies_from(&self, source: &Self) -> bool {
         match (self, source) {
-            (Self::Cloud(here), Self::Cloud(there)) => here.abilities().copy && here.is_same_storage(there),
+            (Self::Cloud(here), Self::Cloud(there)) => {
+                here.abilities().copy && (here.is_same_storage(there) || here.beside(there).is_some())
+            }
             _ => false,
         }
     }
 
-    /// Lets the storage copy a file that was listed as `seen`.
-    pub(crate) async fn copy_from(&self, from: &str, to: &str, seen: &Seen) -> Result<Version, Fault> {
-        let Self::Cloud(cloud) = self else {
+    /// Lets the storage copy a file of `source` that was listed as `seen`.
+    ///
+    /// # Errors
+    /// Whatever speaks against it; then its bytes may still be sent.
+    pub(crate) async fn copy_from(&self, source: &Self, from: &str, to: &str, seen: &Seen) -> Result<Version, Fault> {
+        let (Self::Cloud(cloud), Self::Cloud(there)) = (self, source) else {
             return Err(Fault::Unavailable("it copies nothing by itself".into()));
         };
+        if let (false, Some((here, there))) = (cloud.is_same_storage(there), cloud.beside(there)) {
+            if seen.size > super::across::LARGEST {
+                return Err(Fault::Unavailable("it copies no more than 5 GiB at once".into()));
+            }
+            return here.copy(there, from, to, seen).await;
+        }
         if cloud.has_folders() {
             cloud.make_folder(to).await?;
         }
         let copied = cloud.operator().copy_with(from, to).source_content_length_hint(seen.size).await?;
         Ok(copied.etag().map(Version::tag).unwrap_or_default())
+    }
+
+    /// The same files, as a run of a sync writes and lists them.
+    pub(crate) fn marked(&self, mark: Mark) -> Self {
+        match self {
+            Self::Local(files) => Self::Local(files.marked(mark)),
+            Self::Cloud(_) => self.clone(),
+        }
+    }
+
+    /// Whether there is a folder of this name, or, where there are no folders, a file below it.
+    pub(crate) async fn has_folder(&self, place: &str) -> Result<bool, Fault> {
+        match self {
+            Self::Local(files) => files.has_folder(place).await,
+            Self::Cloud(cloud) => Ok(cloud.names_in(place, 1).await?.is_some()),
+        }
+    }
+
+    /// Whether there is a folder of this name, and nothing in it.
+    pub(crate) async fn is_empty_folder(&self, place: &str) -> Result<bool, Fault> {
+        match self {
+            Self::Local(files) => files.is_empty_folder(place).await,
+            Self::Cloud(cloud) => Ok(cloud.names_in(place, 1).await? == Some(0)),
+        }
+    }
+
+    /// Removes a folder that holds nothing, where there are folders; tells whether it has.
+    ///
+    /// In a directory of this machine that is one step. WebDAV knows only to delete a folder with all that is in it, so
+    /// it is looked into a moment before.
+    pub(crate) async fn remove_empty_folder(&self, place: &str) -> Result<bool, Fault> {
+        match self {
+            Self::Local(files) => files.remove_empty_folder(place).await,
+            Self::Cloud(cloud) if cloud.has_folders() => {
+                if cloud.names_in(place, 1).await? != Some(0) {
+                    return Ok(false);
+                }
+                cloud.delete(vec![format!("{place}/")]).await?;
+                cloud.forget_folders();
+                Ok(true)
+            }
+            Self::Cloud(_) => Ok(false),
+        }
     }
 
     /// Removes files; those that are not there are fine.
@@ -206,7 +262,7 @@ impl Cloud {
     }
 
     async fn write_small(&self, place: &str, bytes: Bytes, modified: Option<Timestamp>) -> Result<Version, Fault> {
-        let mut write = self.operator().write_with(place, buffer_of(vec![bytes]));
+        let mut write = self.checked().write_with(place, buffer_of(vec![bytes]));
         if let Some(modified) = modified.filter(|_| self.keeps_metadata()) {
             write = write.user_metadata([(MTIME.to_owned(), time_text(modified))]);
         }
@@ -226,6 +282,11 @@ impl Cloud {
             self.forget_folders();
         }
         written
+    }
+
+    /// Both, if they are buckets of one account.
+    fn beside<'c>(&'c self, there: &'c Self) -> Option<(&'c Across, &'c Across)> {
+        self.across().zip(there.across()).filter(|(here, there)| here.is_beside(there))
     }
 
     fn keeps_metadata(&self) -> bool {

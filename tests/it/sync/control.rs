@@ -8,6 +8,7 @@ on_both![
     a_run_survives_the_orderly_end_of_its_server,
     a_run_survives_the_death_of_its_server,
     a_run_waits_for_the_hours_of_its_task,
+    a_run_whose_hours_end_stops_and_goes_on_when_they_come_again,
 ];
 
 /// So many files at so many bytes a second take half a minute: nobody waits for their end.
@@ -136,4 +137,43 @@ async fn a_run_waits_for_the_hours_of_its_task(setup: Setup) {
     assert_ne!(run["state"], "Succeeded");
     wait_for(&client, waits, "Queued").await;
     assert!(!stage.folder("to/waits").exists());
+}
+
+/// Sets the hours of a task as if the clock had been moved: they are minutes of the day, UTC.
+fn set_hours(server: &Server, task: i64, window: [u64; 2]) {
+    let url = server.database_url();
+    let line = inspect::query(&url, |_| format!("SELECT options AS line FROM sync_task WHERE id = {task}"));
+    let mut options: Value = serde_json::from_str(&line[0]).unwrap();
+    assert!(options["time_window"].is_object(), "{options}");
+    options["time_window"] = json!({"from": window[0], "to": window[1], "offset": 0});
+    inspect::execute(&url, &format!("UPDATE sync_task SET options = '{options}' WHERE id = {task}"));
+}
+
+async fn a_run_whose_hours_end_stops_and_goes_on_when_they_come_again(setup: Setup) {
+    let stage = Stage::new();
+    let server = stage.allow(setup).start();
+    let client = server.client();
+    let (from, to) = stage.pair(&client, FILES).await;
+    let (_, open) = windows();
+    let options = json!({"bandwidthLimit": SLOW, "concurrency": 1, "timeWindow": open});
+    let id = create(&client, changed(task(from, to), json!({"options": options}))).await;
+    let begun = wait_for_progress(&client, id).await;
+    let minute = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 60 % 1440;
+    // They ended a minute ago, and come again in ten hours.
+    set_hours(&server, id, [(minute + 600) % 1440, (minute + 1439) % 1440]);
+    let waiting = wait_for(&client, id, "Queued").await;
+    assert_eq!((&waiting["runID"], &waiting["endTime"]), (&begun["runID"], &Value::Null), "{waiting}");
+    let there = contents(&stage.folder("to/out")).len();
+    assert!((1..FILES).contains(&there), "{there} files");
+    // Another task has its turn, this one not.
+    let other = create(&client, changed(task(from, to), json!({"destPathes": ["other"]}))).await;
+    wait_for(&client, other, "Succeeded").await;
+    assert_eq!(contents(&stage.folder("to/out")).len(), there);
+    // Ten hours later.
+    set_hours(&server, id, [(minute + 1380) % 1440, (minute + 120) % 1440]);
+    inspect::execute(&server.database_url(), "UPDATE sync_run SET not_before = 0 WHERE ended_at IS NULL");
+    update(&client, id, json!({"bandwidthLimit": 0})).await.ok();
+    let done = wait_for(&client, id, "Succeeded").await;
+    assert_eq!(done["runID"], begun["runID"]);
+    stage.assert_copied();
 }

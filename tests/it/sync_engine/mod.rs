@@ -3,10 +3,13 @@
 mod copies;
 mod deletes;
 mod faults;
+mod folders;
+mod lanes;
 mod names;
+mod storages;
 
 use holdall_tests::{
-    Client, Deed, Garage, Proxy, Rule, S3Server, Server, WebDav, eventually, fixture, inspect, spaces,
+    Client, Deed, Garage, Proxy, Rule, S3Server, Server, Setup, WebDav, eventually, fixture, inspect, spaces,
 };
 use serde_json::{Value, json};
 use std::{
@@ -26,9 +29,13 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        Self::with(Server::with()).await
+    }
+
+    async fn with(setup: Setup) -> Self {
         let root = TempDir::with_prefix("holdall-sync-").unwrap();
         fs::create_dir(root.path().join("source")).unwrap();
-        let server = Server::with().set("spaces.local_roots", json!([root.path()])).start();
+        let server = setup.set("spaces.local_roots", json!([root.path()])).start();
         let client = server.client();
         let source =
             client.create_space(spaces::without_shards(spaces::local("source", &root.path().join("source")))).await.id;

@@ -2,6 +2,7 @@
 //! when a test says so, and counts what passes. Bodies stream through it; the `Host` stays, so that signatures hold.
 
 mod body;
+mod listing;
 mod rule;
 
 use crate::background::Listener;
@@ -189,6 +190,7 @@ async fn pass(
     let (mut sent, mut received) = (Passing::whole(), Passing::whole().holding(turn));
     match deed {
         Some(Deed::Answer(status)) => return Ok(refusal(status)),
+        Some(Deed::List(keys)) => return Ok(answer(200, listing::page(&target, keys))),
         Some(Deed::Drop) => return Err(cut()),
         Some(Deed::Delay(delay)) => tokio::time::sleep(delay).await,
         Some(Deed::Stall) => {
@@ -198,6 +200,7 @@ async fn pass(
         }
         Some(Deed::CutRequest(bytes)) => sent = sent.cut_after(bytes),
         Some(Deed::CutResponse(bytes)) => received = received.cut_after(bytes),
+        Some(Deed::CorruptRequest) => sent = sent.corrupted(),
         Some(Deed::CorruptResponse) => received = received.corrupted(),
         None => (),
     }
@@ -238,7 +241,11 @@ async fn forward(
 fn refusal(status: u16) -> Response<Body> {
     let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
                 <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
-    let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never: Infallible| match never {});
+    answer(status, text.to_owned())
+}
+
+fn answer(status: u16, text: String) -> Response<Body> {
+    let body = Full::new(Bytes::from(text)).map_err(|never: Infallible| match never {});
     let mut response = Response::new(body.boxed());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     response.headers_mut().insert("content-type", "application/xml".parse().unwrap());

@@ -17,8 +17,13 @@ pub enum Deed {
     CutRequest(u64),
     /// So many bytes of the answer's body come back, then the connection is cut.
     CutResponse(u64),
+    /// One byte of every piece of its body is another one: the length is right, the content is not.
+    CorruptRequest,
     /// One byte of every piece of the answer's body is another one: the length is right, the content is not.
     CorruptResponse,
+    /// A page of an S3 listing is made up for it: so many keys lie below whatever prefix was asked for, each with one
+    /// byte. It goes no further. A store of millions of objects that costs nothing to fill.
+    List(u64),
 }
 
 /// A deed, and the requests it is done to: all, unless told otherwise.

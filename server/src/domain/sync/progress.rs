@@ -2,7 +2,7 @@
 
 use super::RunStats;
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -23,7 +23,9 @@ pub(crate) struct Progress {
     deleted: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
-    keys: Mutex<BTreeSet<String>>,
+    read_again: AtomicU64,
+    /// With how many work on each.
+    keys: Mutex<BTreeMap<String, u32>>,
     rate: Mutex<Rate>,
 }
 
@@ -45,8 +47,14 @@ impl Progress {
     /// The counters of a run that goes on. What was copied and deleted stays counted; files are listed and compared
     /// anew, and those that failed are tried again.
     pub(crate) fn going_on(before: RunStats) -> Self {
-        let RunStats { copied, deleted, bytes, .. } = before;
-        Self { copied: copied.into(), deleted: deleted.into(), bytes: bytes.into(), ..Self::default() }
+        let RunStats { copied, deleted, bytes, read_again, .. } = before;
+        Self {
+            copied: copied.into(),
+            deleted: deleted.into(),
+            bytes: bytes.into(),
+            read_again: read_again.into(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn listed(&self, files: u64) {
@@ -77,15 +85,19 @@ impl Progress {
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
+    pub(crate) fn reads_again(&self, files: u64) {
+        self.read_again.fetch_add(files, Relaxed);
+    }
+
     /// Shows `key` as one that is being worked on.
     pub(crate) fn work_on(&self, key: &str) -> Working<'_> {
-        lock(&self.keys).insert(key.to_owned());
+        *lock(&self.keys).entry(key.to_owned()).or_default() += 1;
         Working { progress: self, key: key.to_owned() }
     }
 
     /// The first `most` keys that are being worked on.
     pub(crate) fn keys(&self, most: usize) -> Vec<String> {
-        lock(&self.keys).iter().take(most).cloned().collect()
+        lock(&self.keys).keys().take(most).cloned().collect()
     }
 
     pub(crate) fn stats(&self) -> RunStats {
@@ -97,6 +109,7 @@ impl Progress {
             deleted: self.deleted.load(Relaxed),
             failed: self.failed.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
+            read_again: self.read_again.load(Relaxed),
         }
     }
 
@@ -120,7 +133,13 @@ impl Progress {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        lock(&self.progress.keys).remove(&self.key);
+        let mut keys = lock(&self.progress.keys);
+        if let Some(left) = keys.get_mut(&self.key) {
+            *left -= 1;
+            if *left == 0 {
+                keys.remove(&self.key);
+            }
+        }
     }
 }
 
@@ -135,9 +154,10 @@ mod tests {
 
     #[test]
     fn a_run_that_goes_on_counts_what_is_done_and_nothing_twice() {
-        let before = RunStats { listed: 9, compared: 8, copied: 7, skipped: 6, deleted: 5, failed: 4, bytes: 3 };
+        let before =
+            RunStats { listed: 9, compared: 8, copied: 7, skipped: 6, deleted: 5, failed: 4, bytes: 3, read_again: 2 };
         let stats = Progress::going_on(before).stats();
-        assert_eq!(stats, RunStats { copied: 7, deleted: 5, bytes: 3, ..RunStats::default() });
+        assert_eq!(stats, RunStats { copied: 7, deleted: 5, bytes: 3, read_again: 2, ..RunStats::default() });
     }
 
     #[test]
@@ -145,6 +165,7 @@ mod tests {
         let progress = Progress::default();
         let first = progress.work_on("a");
         let _second = progress.work_on("b");
+        drop(progress.work_on("a"));
         assert_eq!(progress.keys(1), ["a"]);
         drop(first);
         assert_eq!(progress.keys(9), ["b"]);

@@ -72,6 +72,8 @@ pub(crate) struct RunStats {
     pub(crate) failed: u64,
     /// Bytes written to destinations.
     pub(crate) bytes: u64,
+    /// Files that were left for a later reading, because a destination was too far behind the others.
+    pub(crate) read_again: u64,
 }
 
 /// What kind of thing went wrong with a file.
@@ -89,6 +91,8 @@ pub(crate) enum FailureCode {
     DeleteRefused,
     /// It could not be deleted.
     DeleteFailed,
+    /// There are more failures than are kept.
+    More,
 }
 
 impl FailureCode {
@@ -100,6 +104,7 @@ impl FailureCode {
             Self::Changed => "changed",
             Self::DeleteRefused => "delete_refused",
             Self::DeleteFailed => "delete_failed",
+            Self::More => "more",
         }
     }
 
@@ -111,6 +116,7 @@ impl FailureCode {
             "changed" => Self::Changed,
             "delete_refused" => Self::DeleteRefused,
             "delete_failed" => Self::DeleteFailed,
+            "more" => Self::More,
             other => return Err(Error::internal(format!("unknown failure `{other}` of a sync run in the database"))),
         })
     }

@@ -3,6 +3,7 @@
 mod look_ups;
 mod managed;
 mod sync;
+mod sync_rows;
 mod versions;
 
 use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
@@ -41,6 +42,10 @@ use sync::{
     a_task_of_one_time_is_finished_by_its_run, a_task_says_what_becomes_of_a_run_that_stopped,
     a_trigger_that_is_changed_counts_from_now, missed_runs_become_one, old_runs_are_forgotten_with_their_failures,
     two_servers_never_claim_one_run,
+};
+use sync_rows::{
+    a_plan_is_read_in_its_order_and_written_only_by_who_holds_the_run,
+    baselines_are_paged_in_byte_order_and_the_last_word_counts,
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
@@ -602,6 +607,8 @@ suite![
     a_condition_is_asked_in_the_commit,
     no_door_loses_a_version,
     a_version_comes_back_beside_an_upload,
+    a_plan_is_read_in_its_order_and_written_only_by_who_holds_the_run,
+    baselines_are_paged_in_byte_order_and_the_last_word_counts,
     a_sync_task_is_read_back_as_it_was_made,
     missed_runs_become_one,
     a_clock_that_was_wrong_keeps_no_task_waiting,

@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     /// A run of a new task that somebody works on.
-    async fn running(&self) -> (SyncTask, Claim) {
+    pub(super) async fn running(&self) -> (SyncTask, Claim) {
         let task = self.task(HOUR).await;
         assert_eq!(self.queue_due().await, 1);
         (task, self.claim("one").await.unwrap())

@@ -1,28 +1,30 @@
 //! Copying one file to every destination that needs it: the source is read once, what is read goes to all of them, and
-//! a destination that fails does not keep the others from theirs.
+//! a destination that fails or is slow does not keep the others from theirs.
 //!
-//! A small file is in memory as a whole, so a write that failed is tried again without the source. Memory is taken
-//! before anything is read, all at once, and given back when the last destination is done with it.
+//! Memory is taken before anything is read, all at once, and given back when the last destination is done with it.
 
-use super::{SyncRun, lane::Lane, ledger::Ledger, limit::Limit, source::Source};
+use super::{
+    Stop, SyncRun,
+    deliver::{Admitted, Content},
+    lane::Lane,
+    ledger::Ledger,
+    limit::Limit,
+    source::Source,
+};
 use crate::{
     domain::sync::{Baseline, FailureCode, Progress, Seen, Version},
     metadata::BaselineChange,
     space::{Fault, Files, Item},
 };
-use futures::future::join_all;
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::sleep,
 };
 
 /// How often a file is tried, and the pause before the second try; it doubles.
 pub(super) const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(300);
-
-/// How long the other destinations wait for one.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Memory is counted in these.
 const UNIT: u64 = 1024;
@@ -36,6 +38,7 @@ pub(super) struct Copier {
     pub(super) limit: Limit,
     pub(super) ledger: Ledger,
     pub(super) progress: Arc<Progress>,
+    pub(super) stop: Stop,
 }
 
 /// What stays the same during a run.
@@ -65,11 +68,22 @@ impl Memory {
         Self { units: Arc::new(Semaphore::new(all as usize)), all }
     }
 
+    /// What may wait in it for each of so many destinations of a run: half of it together, so that the other half keeps
+    /// going round.
+    pub(super) fn share(&self, destinations: usize) -> u64 {
+        u64::from(self.all) * UNIT / 2 / destinations.max(1) as u64
+    }
+
     /// Takes the room for `bytes`, or all there is when that is less.
     pub(super) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.all);
         Arc::clone(&self.units).acquire_many_owned(units).await.ok()
     }
+}
+
+/// What a small file in memory costs, with what is kept about it.
+pub(super) fn charge(item: &Item) -> u64 {
+    item.seen.size + 512 + 2 * item.key.len() as u64
 }
 
 /// One that was copied.
@@ -80,33 +94,18 @@ pub(super) struct Delivered {
 }
 
 impl Copier {
-    /// Copies a file to `lanes`, tells of each what came of it, and tries again what may work the next time.
-    pub(super) async fn copy(self, item: Item, lanes: Vec<Arc<Lane>>) {
+    /// Reads a small file once, and hands it to all who have room for it.
+    pub(super) async fn copy_small(self, item: Item, to: Vec<Admitted>) {
+        let lanes: Vec<_> = to.iter().map(|admitted| Arc::clone(&admitted.outlet.lane)).collect();
+        let Some(content) = self.read_whole(&item, &lanes).await else { return };
+        let content = Arc::new(content);
+        to.into_iter().for_each(|admitted| admitted.send(&content));
+    }
+
+    /// Reads a small file; `None`: that failed, and `lanes` were told why.
+    pub(super) async fn read_whole(&self, item: &Item, lanes: &[Arc<Lane>]) -> Option<Content> {
         let _shown = self.progress.work_on(&item.key);
-        let (by_storage, through): (Vec<_>, Vec<_>) =
-            lanes.into_iter().partition(|lane| lane.copies && !self.run.verify);
-        let copied = join_all(by_storage.iter().map(|lane| self.copy_within(&item, lane)));
-        if item.seen.size <= Files::SMALL {
-            tokio::join!(copied, self.copy_small(&item, through));
-        } else {
-            tokio::join!(copied, self.copy_large(&item, through));
-        }
-    }
-
-    async fn copy_within(&self, item: &Item, lane: &Lane) {
-        let (from, to) = (self.source.place(&item.key), lane.place(&item.key));
-        let copied = tried(|| lane.space.files.copy_from(&from, &to, &item.seen)).await;
-        match copied {
-            Ok(version) => self.delivered(lane, item, &item.seen, Delivered { version, hash: None }).await,
-            Err(fault) => lane.write_failed(&item.key, &fault),
-        }
-    }
-
-    async fn copy_small(&self, item: &Item, lanes: Vec<Arc<Lane>>) {
-        if lanes.is_empty() {
-            return;
-        }
-        let Some(_memory) = self.memory.take(item.seen.size).await else { return };
+        let memory = self.memory.take(charge(item)).await?;
         let mut seen = item.seen.clone();
         let place = self.source.place(&item.key);
         let mut tries = 0;
@@ -114,58 +113,20 @@ impl Copier {
             self.limit.take(seen.size).await;
             match self.source.space.files.read_small(&place, &seen).await {
                 Ok(whole) => break whole,
-                Err(fault) => match self.source_failed(item, &lanes, fault, &mut tries).await {
+                Err(fault) => match self.source_failed(item, lanes, fault, &mut tries).await {
                     Some(now) if now.size <= Files::SMALL => seen = now,
-                    Some(_) => return self.gave_up(item, &lanes),
-                    None => return,
+                    Some(_) => {
+                        self.gave_up(item, lanes);
+                        return None;
+                    }
+                    None => return None,
                 },
             }
         };
         self.source.succeeded();
         let hash = blake3::hash(&whole.bytes).to_hex().to_string();
         let modified = whole.kept.or(seen.modified);
-        let alone = lanes.len() == 1;
-        let (seen, hash, bytes) = (&seen, &hash, &whole.bytes);
-        join_all(lanes.iter().map(|lane| async move {
-            let place = lane.place(&item.key);
-            let write = tried(|| async {
-                let version = lane.space.files.write_small(&place, bytes.clone(), modified).await?;
-                if self.run.verify {
-                    self.read_back(lane, &place, seen.size, &version, hash).await?;
-                }
-                Ok(version)
-            });
-            match self.bounded(lane, alone, write).await {
-                None => lane.miss(&item.key),
-                Some(Ok(version)) => {
-                    let done = Delivered { version, hash: Some(hash.clone()) };
-                    self.delivered(lane, item, seen, done).await;
-                }
-                Some(Err(fault)) => lane.write_failed(&item.key, &fault),
-            }
-        }))
-        .await;
-    }
-
-    /// Waits for a write as long as the other destinations may be kept waiting; `None`: its destination was put aside.
-    async fn bounded<T>(
-        &self,
-        lane: &Lane,
-        alone: bool,
-        write: impl Future<Output = Result<T, Fault>>,
-    ) -> Option<Result<T, Fault>> {
-        let patient = async {
-            if alone {
-                return write.await;
-            }
-            let silent = || Fault::Unavailable(format!("it did not answer within {} s", PATIENCE.as_secs()).into());
-            timeout(PATIENCE, write).await.unwrap_or_else(|_| Err(silent()))
-        };
-        tokio::select! {
-            biased;
-            written = patient => Some(written),
-            () = lane.put_aside() => None,
-        }
+        Some(Content { item: item.clone(), seen, modified, bytes: whole.bytes, hash, _memory: memory })
     }
 
     /// Notes a copy that is complete.
@@ -217,6 +178,13 @@ impl Copier {
         }
     }
 
+    /// Leaves a file for a later reading of one destination's own.
+    pub(super) fn leave_out(&self, lane: &Lane) {
+        lane.backlog.leave_out();
+        self.progress.reads_again(1);
+        metrics::counter!("holdall_sync_read_again_total").increment(1);
+    }
+
     pub(super) fn gave_up(&self, item: &Item, lanes: &[Arc<Lane>]) {
         let message = format!("changed as often as it was read, {TRIES} times; the next run tries again");
         lanes.iter().for_each(|lane| lane.fail(&item.key, FailureCode::Changed, message.clone()));
@@ -233,7 +201,7 @@ impl Copier {
     ) -> Result<(), Fault> {
         use futures::TryStreamExt;
         let seen = Seen { size, modified: None, version: version.clone() };
-        let mut content = lane.space.files.read_large(place, &seen);
+        let mut content = lane.files.read_large(place, &seen);
         let mut hasher = blake3::Hasher::new();
         while let Some(piece) = content.try_next().await? {
             hasher.update(&piece);
@@ -243,7 +211,7 @@ impl Copier {
 }
 
 /// Tries again, with growing pauses, what failed for the moment.
-async fn tried<T, F: Future<Output = Result<T, Fault>>>(mut attempt: impl FnMut() -> F) -> Result<T, Fault> {
+pub(super) async fn tried<T, F: Future<Output = Result<T, Fault>>>(mut attempt: impl FnMut() -> F) -> Result<T, Fault> {
     let mut tries = 0;
     loop {
         match attempt().await {

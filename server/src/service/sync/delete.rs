@@ -3,7 +3,7 @@
 
 use super::{
     lane::Lane,
-    pass::{Ended, LaneTally, Purpose, Tally},
+    pass::{Ended, LaneTally, Purpose, Tally, Turn},
     run::Begun,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     metadata::BaselineChange,
     space::{Fault, Files},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 /// Files that are deleted together; before each of these the markers are looked at.
 const TOGETHER: u64 = 1000;
@@ -28,7 +28,7 @@ impl Begun<'_> {
         };
         // What was copied in this run counts as proof only once it is written down.
         self.ledger.flush().await?;
-        let tally = self.passes().pass(&lanes, Purpose::Delete, false).await?;
+        let tally = self.passes().pass(&lanes, Purpose::Delete, Turn::CatchingUp).await?;
         self.refuse_empty_source(&tally)?;
         let mut allowed: BTreeMap<Option<usize>, Arc<Lane>> = BTreeMap::new();
         for (lane, seen) in lanes.iter().zip(&tally.lanes) {
@@ -74,7 +74,7 @@ impl Begun<'_> {
                     .to_owned(),
             );
         }
-        self.above_bounds(seen.deletes, seen.files)
+        self.above_bounds(seen.deletes, seen.files + seen.folders)
     }
 
     fn source_refusal(&self, tally: &Tally, all_seen: bool) -> Option<String> {
@@ -145,15 +145,56 @@ impl Begun<'_> {
     }
 
     async fn delete_at(&self, lane: &Lane, steps: Vec<StoredStep>) {
-        let keys: Vec<String> = steps.into_iter().map(|stored| stored.step.key).collect();
-        let failed = delete_all(&lane.space.files, &keys, |key| lane.place(key)).await;
-        for key in keys {
-            match failed.get(&key) {
+        let (folders, keys): (Vec<String>, Vec<String>) =
+            steps.into_iter().map(|stored| stored.step.key).partition(|key| key.ends_with('/'));
+        let failed = delete_all(&lane.files, &keys, |key| lane.place(key)).await;
+        for key in &keys {
+            match failed.get(key) {
                 None => {
                     self.run.progress.deleted(1);
-                    self.ledger.baseline(lane.index, BaselineChange::Forget(key)).await;
+                    self.ledger.baseline(lane.index, BaselineChange::Forget(key.clone())).await;
                 }
-                Some(message) => self.not_deleted(key, Some(lane.index), message.clone()).await,
+                Some(message) => self.not_deleted(key.clone(), Some(lane.index), message.clone()).await,
+            }
+        }
+        for folder in &folders {
+            match lane.files.remove_empty_folder(&lane.place(folder.trim_end_matches('/'))).await {
+                Ok(true) => self.run.progress.deleted(1),
+                // It holds something again, or has gone by itself.
+                Ok(false) => {}
+                Err(fault) => self.not_deleted(folder.clone(), Some(lane.index), fault.sentence()).await,
+            }
+        }
+        if lane.files.has_folders() {
+            self.prune(lane, keys.iter().chain(&folders)).await;
+        }
+    }
+
+    /// Removes the folders that deleting has left empty, unless the source has them. What stands against it keeps them:
+    /// the next run finds them empty.
+    async fn prune(&self, lane: &Lane, deleted: impl Iterator<Item = &String>) {
+        let above = deleted.flat_map(|key| {
+            let key = key.trim_end_matches('/');
+            key.match_indices('/').map(|(end, _)| &key[..end])
+        });
+        let mut folders: Vec<&str> = above.collect();
+        // The deepest first.
+        folders.sort_unstable_by_key(|folder| (Reverse(folder.matches('/').count()), *folder));
+        folders.dedup();
+        for folder in folders {
+            let place = lane.place(folder);
+            // In the order of what they cost.
+            if lane.files.is_empty_folder(&place).await.is_ok_and(|is_empty| is_empty)
+                && self.source.space.files.has_folder(&self.source.place(folder)).await.is_ok_and(|has| !has)
+                && let Err(fault) = lane.files.remove_empty_folder(&place).await
+            {
+                tracing::info!(
+                    space = lane.name(),
+                    folder,
+                    reason = fault.sentence(),
+                    "an empty folder could not be removed from user space `{}`",
+                    lane.name()
+                );
             }
         }
     }

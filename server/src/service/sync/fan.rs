@@ -1,7 +1,8 @@
-//! Large files: read piece by piece, each piece handed to the writer of every destination.
+//! Large files: read piece by piece, each piece handed to the writer of every destination. A destination that keeps the
+//! others waiting for longer than it may (see `backlog.rs`) is left out, and gets the file by a later reading.
 
 use super::{
-    copy::{Copier, Delivered, PATIENCE, TRIES, pause},
+    copy::{Copier, Delivered, TRIES, pause},
     lane::Lane,
 };
 use crate::{
@@ -9,9 +10,10 @@ use crate::{
     space::{Block, Fault, Item},
 };
 use bytes::Bytes;
-use futures::TryStreamExt;
-use std::sync::Arc;
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use futures::{TryStreamExt, future::join_all};
+use std::{sync::Arc, time::Instant};
+use tokio::{sync::mpsc, task::JoinHandle, time::sleep};
+use tokio_util::sync::CancellationToken;
 
 /// Pieces that may wait for one writer, and the largest of them.
 const QUEUE: usize = 1;
@@ -25,12 +27,22 @@ struct Branch {
     queue: Option<mpsc::Sender<Arc<Block>>>,
     writing: JoinHandle<Result<Version, Fault>>,
     /// Why it was cut off.
-    cut: Option<Fault>,
+    cut: Option<Cut>,
 }
+
+/// Why a writer was cut off before the end of the file.
+enum Cut {
+    Aside,
+    Behind,
+}
+
+/// What came of one destination.
+type Outcome = Result<Result<Version, Fault>, Cut>;
 
 impl Copier {
     /// Copies a file that is too large to be held in memory. The source is read again only for what failed.
     pub(super) async fn copy_large(&self, item: &Item, mut lanes: Vec<Arc<Lane>>) {
+        let _shown = self.progress.work_on(&item.key);
         let mut seen = item.seen.clone();
         let (mut source_tries, mut tries) = (0, 0);
         while !lanes.is_empty() {
@@ -52,12 +64,14 @@ impl Copier {
                     let mut again = Vec::new();
                     for (lane, outcome) in lanes.into_iter().zip(outcomes) {
                         match outcome {
-                            Ok(version) => {
+                            Ok(Ok(version)) => {
                                 let done = Delivered { version, hash: Some(hash.clone()) };
                                 self.delivered(&lane, item, &seen, done).await;
                             }
-                            Err(Fault::Unavailable(_) | Fault::Damaged) if tries < TRIES => again.push(lane),
-                            Err(fault) => lane.write_failed(&item.key, &fault),
+                            Ok(Err(Fault::Unavailable(_) | Fault::Damaged)) if tries < TRIES => again.push(lane),
+                            Ok(Err(fault)) => lane.write_failed(&item.key, &fault),
+                            Err(Cut::Aside) => lane.miss(&item.key),
+                            Err(Cut::Behind) => self.leave_out(&lane),
                         }
                     }
                     lanes = again;
@@ -75,14 +89,14 @@ impl Copier {
         item: &Item,
         seen: &Seen,
         lanes: &[Arc<Lane>],
-    ) -> Result<(String, Vec<Result<Version, Fault>>), Fault> {
+    ) -> Result<(String, Vec<Outcome>), Fault> {
         let from = self.source.place(&item.key);
         let files = &self.source.space.files;
         // The time that is kept with it is told by a look only, which a large file is worth.
         let kept = if files.keeps_time() { None } else { files.look_at(&from).await?.1 };
         let modified = kept.or(seen.modified);
         let blocks = (QUEUE as u64 + 3) * PIECE;
-        let writers: u64 = lanes.iter().map(|lane| lane.space.files.writer_memory()).sum();
+        let writers: u64 = lanes.iter().map(|lane| lane.files.writer_memory()).sum();
         let Some(memory) = self.memory.take(blocks + writers).await else {
             return Err(Fault::Unavailable("the server ends".into()));
         };
@@ -91,7 +105,7 @@ impl Copier {
             .iter()
             .map(|lane| {
                 let (queue, blocks) = mpsc::channel(QUEUE);
-                let (files, place, size) = (lane.space.files.clone(), lane.place(&item.key), seen.size);
+                let (files, place, size) = (lane.files.clone(), lane.place(&item.key), seen.size);
                 // Held until the writer has ended, however the run ends.
                 let memory = Arc::clone(&memory);
                 let writing = tokio::spawn(async move {
@@ -118,50 +132,57 @@ impl Copier {
         }
         for branch in branches {
             let Branch { lane, writing, cut, .. } = branch;
-            let outcome = match cut {
-                Some(fault) => Err(fault),
-                None => writing.await.unwrap_or_else(|error| Err(Fault::Unavailable(Box::new(error)))),
-            };
-            let outcome = match outcome {
+            if let Some(cut) = cut {
+                outcomes.push(Err(cut));
+                continue;
+            }
+            let outcome = match writing.await.unwrap_or_else(|error| Err(Fault::Unavailable(Box::new(error)))) {
                 Ok(version) if self.run.verify => {
                     let place = lane.place(&item.key);
                     self.read_back(&lane, &place, seen.size, &version, &hash).await.map(|()| version)
                 }
                 outcome => outcome,
             };
-            outcomes.push(outcome);
+            outcomes.push(Ok(outcome));
         }
         Ok((hash, outcomes))
     }
 }
 
-/// Hands a piece to every writer. One that does not take it in time is cut off, unless it is the only one. Tells whether
-/// anybody is left.
+/// Hands a piece to every writer. Tells whether anybody is left.
 async fn hand_out(branches: &mut [Branch], piece: Bytes) -> bool {
-    let alone = branches.iter().filter(|branch| branch.queue.is_some()).count() == 1;
     let block = Arc::new(Block { pieces: vec![piece], _memory: None });
-    let mut anybody = false;
-    for branch in branches {
-        let Some(queue) = &branch.queue else { continue };
-        let sent = async {
-            if alone {
-                return Ok(queue.send(Arc::clone(&block)).await);
-            }
-            tokio::select! {
-                sent = timeout(PATIENCE, queue.send(Arc::clone(&block))) => sent.map_err(|_| silent()),
-                () = branch.lane.put_aside() => Err(silent()),
-            }
-        };
-        match sent.await {
-            Ok(Ok(())) => anybody = true,
-            // The writer has failed, and its outcome tells why.
-            Ok(Err(_)) => branch.queue = None,
-            Err(fault) => (branch.queue, branch.cut) = (None, Some(fault)),
-        }
-    }
-    anybody
+    // Told when the first of them has taken it: from then on it waits for the others.
+    let taken = CancellationToken::new();
+    join_all(branches.iter_mut().map(|branch| hand_to(branch, &block, &taken))).await;
+    branches.iter().any(|branch| branch.queue.is_some())
 }
 
-fn silent() -> Fault {
-    Fault::Unavailable(format!("it took nothing for {} s", PATIENCE.as_secs()).into())
+async fn hand_to(branch: &mut Branch, block: &Arc<Block>, taken: &CancellationToken) {
+    let Some(queue) = branch.queue.clone() else { return };
+    let backlog = &branch.lane.backlog;
+    let send = queue.send(Arc::clone(block));
+    tokio::pin!(send);
+    let handed = tokio::select! {
+        biased;
+        sent = &mut send => Ok(sent),
+        () = branch.lane.put_aside() => Err(Cut::Aside),
+        () = taken.cancelled() => {
+            let since = Instant::now();
+            let handed = tokio::select! {
+                biased;
+                sent = &mut send => Ok(sent),
+                () = branch.lane.put_aside() => Err(Cut::Aside),
+                () = sleep(backlog.patience()) => Err(Cut::Behind),
+            };
+            backlog.waited(since.elapsed());
+            handed
+        }
+    };
+    match handed {
+        Ok(Ok(())) => taken.cancel(),
+        // The writer has failed, and its outcome tells why.
+        Ok(Err(_)) => branch.queue = None,
+        Err(cut) => (branch.queue, branch.cut) = (None, Some(cut)),
+    }
 }

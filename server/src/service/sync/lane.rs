@@ -3,13 +3,14 @@
 //! A destination that fails again and again, or does not answer, is put *aside*, so that the others do not wait for it;
 //! a later pass of its own tries it again.
 
+use super::backlog::Backlog;
 use crate::{
     domain::sync::{FailureCode, SyncFailure},
-    space::{Fault, Space},
+    space::{Fault, Files, Mark, Space},
 };
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering::Relaxed},
+    atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,11 +26,15 @@ pub(super) struct Lane {
     /// Its place among the destinations of the task.
     pub(super) index: usize,
     pub(super) space: Arc<Space>,
+    /// The files of the space, as this run writes and lists them.
+    pub(super) files: Files,
     /// Where the task writes, from the root of the space.
     pub(super) root: String,
     pub(super) ignores_case: bool,
+    /// What waits for it in memory.
+    pub(super) backlog: Backlog,
     /// Whether the storage can copy from the source by itself.
-    pub(super) copies: bool,
+    copies: AtomicBool,
     strikes: AtomicU32,
     /// Cancelled when it is put aside.
     aside: CancellationToken,
@@ -44,17 +49,38 @@ struct Failed {
 }
 
 impl Lane {
-    pub(super) fn new(index: usize, space: Arc<Space>, root: String, ignores_case: bool, copies: bool) -> Self {
+    pub(super) fn new(index: usize, space: Arc<Space>, root: String, ignores_case: bool, backlog: Backlog) -> Self {
         Self {
             index,
+            files: space.files.clone(),
             space,
             root,
             ignores_case,
-            copies,
+            backlog,
+            copies: AtomicBool::new(false),
             strikes: AtomicU32::new(0),
             aside: CancellationToken::new(),
             failed: Mutex::default(),
         }
+    }
+
+    /// The storage can copy from the source by itself.
+    pub(super) fn with_copies(self, copies: bool) -> Self {
+        Self { copies: AtomicBool::new(copies), ..self }
+    }
+
+    /// Files on their way carry the mark of this run, and those that an earlier run of its task has left there go.
+    pub(super) fn with_mark(self, mark: Mark) -> Self {
+        Self { files: self.files.marked(mark), ..self }
+    }
+
+    pub(super) fn copies(&self) -> bool {
+        self.copies.load(Relaxed)
+    }
+
+    /// The storage refused to copy by itself; tells whether that is news.
+    pub(super) fn stop_copies(&self) -> bool {
+        self.copies.swap(false, Relaxed)
     }
 
     /// Where a key lies in the space.
@@ -160,7 +186,7 @@ mod tests {
             store_uuid: "lane".to_owned(),
             probe: None,
         });
-        Lane::new(0, Arc::new(space.unwrap()), String::new(), false, false)
+        Lane::new(0, Arc::new(space.unwrap()), String::new(), false, Backlog::new(1024))
     }
 
     #[test]

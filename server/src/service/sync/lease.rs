@@ -76,7 +76,7 @@ impl Services {
             task: task.id,
             epoch: run.epoch,
             lease: self.rules.sync.lease,
-            window: task.options.time_window,
+            window: watch::Sender::new(task.options.time_window),
             stop: Stop::default(),
             progress: Arc::new(progress),
             bandwidth,
@@ -106,7 +106,7 @@ struct Keeper {
     task: SyncTaskId,
     epoch: i64,
     lease: Duration,
-    window: Option<TimeWindow>,
+    window: watch::Sender<Option<TimeWindow>>,
     stop: Stop,
     progress: Arc<Progress>,
     bandwidth: watch::Sender<Option<u64>>,
@@ -201,7 +201,9 @@ impl Keeper {
             TaskState::Paused => self.stop.stop(StopReason::Paused),
             TaskState::Cancelled => self.stop.stop(StopReason::Cancelled),
         }
-        if self.window.is_some_and(|window| !window.is_open(Timestamp::now())) {
+        // The task's hours as they are now.
+        self.window.send_replace(task.options.time_window);
+        if task.options.time_window.is_some_and(|window| !window.is_open(Timestamp::now())) {
             self.stop.stop(StopReason::OutsideWindow);
         }
         let limit = task.options.bandwidth_limit;
@@ -252,7 +254,7 @@ impl Keeper {
         match (outcome, self.stop.reason()) {
             (RunOutcome::Stopped, Some(StopReason::LeaseLost)) => None,
             (RunOutcome::Stopped, Some(StopReason::OutsideWindow)) => {
-                let wait = self.window.map_or(Duration::ZERO, |window| window.opens_in(Timestamp::now()));
+                let wait = self.window.borrow().map_or(Duration::ZERO, |window| window.opens_in(Timestamp::now()));
                 Some(RunEnd::Stopped { wait })
             }
             (RunOutcome::Stopped, _) => Some(RunEnd::Stopped { wait: Duration::ZERO }),

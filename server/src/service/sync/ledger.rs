@@ -6,12 +6,19 @@ use crate::{
     domain::{
         Error, Result,
         id::{SyncRunId, SyncTaskId},
-        sync::{PlannedStep, SyncFailure},
+        sync::{FailureCode, PlannedStep, SyncFailure},
     },
     metadata::{BaselineChange, Metadata},
     space::Space,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     time::{Instant, sleep, timeout_at},
@@ -21,6 +28,9 @@ use tokio_util::task::AbortOnDropHandle;
 /// Notes of one transaction at the most, and how long the first of them waits. After a crash so much is done again.
 const BATCH: usize = 1000;
 const WAIT: Duration = Duration::from_secs(1);
+
+/// Failures of one run that are kept by key; what goes beyond is told as a number.
+pub(super) const FAILURES: u64 = 10_000;
 
 /// How often a batch is tried when the database is away, and the pause.
 const TRIES: u32 = 10;
@@ -39,6 +49,8 @@ enum Note {
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     notes: mpsc::Sender<Note>,
+    /// Files that failed so far, whether or not they were kept.
+    failures: Arc<AtomicU64>,
     writer: Arc<Mutex<Option<AbortOnDropHandle<Result<()>>>>>,
 }
 
@@ -58,15 +70,23 @@ impl Ledger {
         let (metadata, task) = (metadata.clone(), run.task.id);
         let writer = Writer { metadata, task, run: run.id, epoch: run.epoch, destinations };
         let writing = AbortOnDropHandle::new(tokio::spawn(async move { writer.write_all(queue).await }));
-        Self { notes, writer: Arc::new(Mutex::new(Some(writing))) }
+        Self { notes, failures: Arc::default(), writer: Arc::new(Mutex::new(Some(writing))) }
     }
 
     pub(super) async fn baseline(&self, destination: usize, change: BaselineChange) {
         self.note(Note::Baseline(destination, change)).await;
     }
 
+    /// Keeps a failure, unless there are [`FAILURES`] already. One that is about no file in particular is always kept.
     pub(super) async fn failure(&self, failure: SyncFailure) {
-        self.note(Note::Failure(failure)).await;
+        if failure.key.is_empty() || self.failures.fetch_add(1, Relaxed) < FAILURES {
+            self.note(Note::Failure(failure)).await;
+        }
+    }
+
+    /// Counts failures that nobody can name any more.
+    pub(super) fn more_failures(&self, count: u64) {
+        self.failures.fetch_add(count, Relaxed);
     }
 
     pub(super) async fn step(&self, step: PlannedStep) {
@@ -90,7 +110,14 @@ impl Ledger {
 
     /// Waits until all is written. Every clone must have gone, or nothing more be noted by it.
     pub(super) async fn close(self) -> Result<()> {
-        let Self { notes, writer } = self;
+        let kept = self.failures.load(Relaxed).min(FAILURES);
+        let more = self.failures.load(Relaxed) - kept;
+        if more > 0 {
+            let message = format!("{more} more failures are not listed: a run keeps the first {FAILURES} by key");
+            let (key, code) = (String::new(), FailureCode::More);
+            self.note(Note::Failure(SyncFailure { key, destination: None, code, message })).await;
+        }
+        let Self { notes, writer, .. } = self;
         drop(notes);
         let writing = writer.lock().await.take();
         match writing {

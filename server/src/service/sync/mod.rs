@@ -1,7 +1,10 @@
 //! The space syncer: its tasks, their runs, and what one run is given.
 
+mod admit;
+mod backlog;
 mod copy;
 mod delete;
+mod deliver;
 mod fan;
 mod history;
 mod lane;

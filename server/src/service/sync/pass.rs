@@ -37,6 +37,16 @@ pub(super) enum Purpose {
     Delete,
 }
 
+/// Which pass of a run it is: what an earlier one has counted is not counted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    First,
+    /// For a destination that was put aside.
+    Again,
+    /// For a destination that was left behind, or for what to delete.
+    CatchingUp,
+}
+
 /// How a pass ended early.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -68,6 +78,8 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct LaneTally {
     pub(super) files: u64,
+    /// Folders in which there is nothing.
+    pub(super) folders: u64,
     pub(super) hides: Option<String>,
     pub(super) deletes: u64,
 }
@@ -87,26 +99,24 @@ impl Passes<'_> {
         &self.run.progress
     }
 
-    /// Goes through everything once for `lanes`. `first`: what is told of the source is told in this pass.
-    pub(super) async fn pass(&self, lanes: &[Arc<Lane>], purpose: Purpose, first: bool) -> Result<Tally, Ended> {
-        let mut jobs = JoinSet::new();
-        let gone_through = self.go_through(lanes, purpose, first, &mut jobs).await;
+    /// Goes through everything once for `lanes`.
+    pub(super) async fn pass(&self, lanes: &[Arc<Lane>], purpose: Purpose, turn: Turn) -> Result<Tally, Ended> {
+        let mut work = Work::default();
+        let gone_through = self.go_through(lanes, purpose, turn, &mut work).await;
         match &gone_through {
             Ok(_) => {
-                while !jobs.is_empty() {
-                    tokio::select! {
-                        _ = jobs.join_next() => {}
-                        () = self.run.stop.stopped() => {
-                            let _ = timeout(LAST, drain(&mut jobs)).await;
-                            return Err(Ended::Stopped);
-                        }
-                        reason = self.source.lost() => return Err(Ended::Failed(reason)),
+                tokio::select! {
+                    () = work.drain() => {}
+                    () = self.run.stop.stopped() => {
+                        let _ = timeout(LAST, work.drain()).await;
+                        return Err(Ended::Stopped);
                     }
+                    reason = self.source.lost() => return Err(Ended::Failed(reason)),
                 }
             }
             // A file that is nearly there need not be copied again.
-            Err(Ended::Stopped) => drop(timeout(LAST, drain(&mut jobs)).await),
-            Err(Ended::Failed(_) | Ended::Broken(_)) => jobs.shutdown().await,
+            Err(Ended::Stopped) => drop(timeout(LAST, work.drain()).await),
+            Err(Ended::Failed(_) | Ended::Broken(_)) => work.shutdown().await,
         }
         match self.source.is_lost() {
             Some(reason) => Err(Ended::Failed(reason)),
@@ -118,16 +128,18 @@ impl Passes<'_> {
         &self,
         lanes: &[Arc<Lane>],
         purpose: Purpose,
-        first: bool,
-        jobs: &mut JoinSet<()>,
+        turn: Turn,
+        work: &mut Work,
     ) -> Result<Tally, Ended> {
         let mut merge = self.merge(lanes);
         let mut tally = Tally { lanes: lanes.iter().map(|_| LaneTally::default()).collect(), ..Tally::default() };
-        let mut guards: Vec<Option<NameGuard>> = lanes
-            .iter()
-            .map(|lane| lane.space.files.has_folders().then(|| NameGuard::new(lane.ignores_case)))
-            .collect();
+        let mut guards: Vec<Option<NameGuard>> =
+            lanes.iter().map(|lane| lane.files.has_folders().then(|| NameGuard::new(lane.ignores_case))).collect();
         let most = self.run.task.options.concurrency.max(1) as usize;
+        let outlets: Vec<_> = match purpose {
+            Purpose::Copy => lanes.iter().map(|lane| self.copier.open(lane, &mut work.couriers, most)).collect(),
+            Purpose::DryRun | Purpose::Delete => Vec::new(),
+        };
         loop {
             let row = tokio::select! {
                 biased;
@@ -148,33 +160,39 @@ impl Passes<'_> {
                 return Err(Ended::Stopped);
             }
             let Some(row) = row else { return Ok(tally) };
-            let targets = self.decide(&row, lanes, &mut guards, purpose, first, &mut tally).await;
+            let targets = self.decide(&row, lanes, &mut guards, purpose, turn, &mut tally).await;
             let Some(Found::Item(item)) = row.source else { continue };
             if targets.is_empty() {
                 continue;
             }
-            while jobs.len() >= most {
-                tokio::select! {
-                    _ = jobs.join_next() => {}
-                    () = self.run.stop.stopped() => return Err(Ended::Stopped),
-                    reason = self.source.lost() => return Err(Ended::Failed(reason)),
+            let targets = targets.into_iter().filter_map(|at| outlets.get(at).cloned()).collect();
+            let reads = &mut work.reads;
+            let sent = async {
+                while reads.len() >= most {
+                    reads.join_next().await;
                 }
+                self.dispatch(item, targets, reads).await;
+            };
+            tokio::select! {
+                () = sent => {}
+                () = self.run.stop.stopped() => return Err(Ended::Stopped),
+                reason = self.source.lost() => return Err(Ended::Failed(reason)),
             }
-            jobs.spawn(self.copier.clone().copy(item, targets));
         }
     }
 
-    /// Decides about one key, does what is done at once, and tells to which lanes the file is to be copied.
+    /// Decides about one key, does what is done at once, and tells to which of the lanes the file is to be copied.
     async fn decide(
         &self,
         row: &Row,
         lanes: &[Arc<Lane>],
         guards: &mut [Option<NameGuard>],
         purpose: Purpose,
-        first: bool,
+        turn: Turn,
         tally: &mut Tally,
-    ) -> Vec<Arc<Lane>> {
+    ) -> Vec<usize> {
         let options = &self.run.task.options;
+        let first = turn == Turn::First;
         let mut file = None;
         match &row.source {
             Some(Found::Item(item)) if !item.is_folder() => {
@@ -198,29 +216,30 @@ impl Passes<'_> {
             let comparing = Comparing {
                 mode: self.run.task.mode,
                 run: self.run.id,
-                keeps_time: lane.space.files.keeps_time(),
+                keeps_time: lane.files.keeps_time(),
                 proof: options.delete_source,
             };
             let rules = Rules {
                 comparing,
                 filters: self.filters,
-                folders: !options.no_empty_directories && lane.space.files.has_folders(),
+                folders: !options.no_empty_directories && lane.files.has_folders(),
+                has_folders: lane.files.has_folders(),
                 delete_extraneous: options.delete_extraneous,
             };
             // It must hear of every name of the source, to know which exclude each other.
             let beside = row.source.is_some().then(|| guards[at].as_mut()?.refuse(&row.key)).flatten();
             let refuse = || {
                 let place = lane.place(row.key.trim_end_matches('/'));
-                beside.or_else(|| lane.space.files.refuses_name(&place))
+                beside.or_else(|| lane.files.refuses_name(&place))
             };
-            let step = rules.step(row.source.as_ref(), side, &row.key, refuse);
+            let step = rules.step(row, side, refuse);
             proven &= match (file, &side.copy, &side.base) {
                 (Some(item), Some(Found::Item(copy)), Some(base)) => {
                     step != Step::Nothing && base.proves(&item.seen, &copy.seen)
                 }
                 _ => false,
             };
-            if file.is_some() && step != Step::Nothing && purpose != Purpose::Delete {
+            if first && file.is_some() && step != Step::Nothing && purpose != Purpose::Delete {
                 self.progress().compared(1);
             }
             if lane.is_aside() {
@@ -229,8 +248,17 @@ impl Passes<'_> {
                 }
                 continue;
             }
+            let counts = match turn {
+                Turn::First => true,
+                // Those that this run has copied are counted as that.
+                Turn::Again => side.base.as_ref().is_none_or(|base| base.run != self.run.id),
+                Turn::CatchingUp => false,
+            };
+            if counts && matches!(step, Step::Skip | Step::Note(_)) && purpose != Purpose::Delete {
+                self.progress().skipped(1);
+            }
             if self.act(step, row, file, lane, &mut tally.lanes[at], purpose).await {
-                targets.push(Arc::clone(lane));
+                targets.push(at);
             }
         }
         if let (true, Purpose::Delete, true, Some(item)) = (options.delete_source, purpose, proven, file) {
@@ -268,14 +296,11 @@ impl Passes<'_> {
             }
             (Step::Delete, Purpose::Copy) => tally.deletes += 1,
             (_, Purpose::Delete) | (Step::Nothing, _) => {}
-            (Step::Skip | Step::Note(_), Purpose::DryRun) => self.progress().skipped(1),
             (Step::Copy(why), Purpose::DryRun) => plan(StepKind::Copy, size, why.to_owned()).await,
             (Step::MakeFolder, Purpose::DryRun) => plan(StepKind::MakeFolder, 0, "it is empty".to_owned()).await,
             (Step::Fail(_, message), Purpose::DryRun) => plan(StepKind::Fail, size, message).await,
-            (Step::Forget, Purpose::DryRun) => {}
-            (Step::Skip, Purpose::Copy) => self.progress().skipped(1),
+            (Step::Forget | Step::Note(_), Purpose::DryRun) | (Step::Skip, _) => {}
             (Step::Note(baseline), Purpose::Copy) => {
-                self.progress().skipped(1);
                 self.ledger.baseline(lane.index, BaselineChange::Set(baseline)).await;
             }
             (Step::Forget, Purpose::Copy) => {
@@ -284,7 +309,7 @@ impl Passes<'_> {
             (Step::Fail(code, message), Purpose::Copy) => lane.fail(&row.key, code, message),
             (Step::MakeFolder, Purpose::Copy) => {
                 let folder = lane.place(row.key.trim_end_matches('/'));
-                if let Err(fault) = lane.space.files.make_folder(&folder).await {
+                if let Err(fault) = lane.files.make_folder(&folder).await {
                     lane.write_failed(&row.key, &fault);
                 }
             }
@@ -302,7 +327,8 @@ impl Passes<'_> {
             Some(Found::Odd(odd)) if odd.hides => {
                 tally.hides.get_or_insert_with(|| format!("`{}` {}", odd.key, odd.reason));
             }
-            Some(_) | None => {}
+            Some(Found::Item(_)) => tally.folders += 1,
+            Some(Found::Odd(_)) | None => {}
         }
     }
 
@@ -326,7 +352,7 @@ impl Passes<'_> {
     fn merge(&self, lanes: &[Arc<Lane>]) -> Merge {
         let source = listing(self.source.space.files.list(self.source.root().to_owned()), false);
         let sides = lanes.iter().map(|lane| {
-            let listed = listing(lane.space.files.list(lane.root.clone()), true);
+            let listed = listing(lane.files.list(lane.root.clone()), true);
             (listed, self.remembered(lane.index))
         });
         Merge::new(source, sides.collect())
@@ -376,6 +402,24 @@ fn listing(listing: crate::space::Listing, may_be_missing: bool) -> Listed {
     .boxed()
 }
 
-async fn drain(jobs: &mut JoinSet<()>) {
-    while jobs.join_next().await.is_some() {}
+/// What goes on beside the listing.
+#[derive(Default)]
+struct Work {
+    /// Files that are being read.
+    reads: JoinSet<()>,
+    /// One for each destination; it ends when nobody can bring it anything any more.
+    couriers: JoinSet<()>,
+}
+
+impl Work {
+    /// Waits until all is done.
+    async fn drain(&mut self) {
+        while self.reads.join_next().await.is_some() {}
+        while self.couriers.join_next().await.is_some() {}
+    }
+
+    async fn shutdown(&mut self) {
+        self.reads.shutdown().await;
+        self.couriers.shutdown().await;
+    }
 }

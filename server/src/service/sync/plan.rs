@@ -54,6 +54,8 @@ struct Side {
 pub(super) struct Row {
     pub(super) key: String,
     pub(super) source: Option<Found>,
+    /// Whether the key is a folder in which the source has something.
+    pub(super) inhabited: bool,
     /// One for each destination.
     pub(super) lanes: Vec<LaneRow>,
 }
@@ -107,7 +109,10 @@ impl Merge {
             base: side.remembered.take_if(|base| base.key == key),
         });
         let lanes = lanes.collect();
-        Ok(Some(Row { source: self.source.take_if(|found| found.key() == key), key, lanes }))
+        let source = self.source.take_if(|found| found.key() == key);
+        // What lies in a folder comes right behind it.
+        let below = self.source.head.as_ref().is_some_and(|next| next.key().starts_with(&key));
+        Ok(Some(Row { source, inhabited: key.ends_with('/') && below, key, lanes }))
     }
 
     /// Why the listing of a destination ended early, if it did. What it shows from then on is nothing, which means
@@ -141,22 +146,22 @@ pub(super) struct Rules<'r> {
     pub(super) filters: &'r Filters,
     /// Whether empty folders are made.
     pub(super) folders: bool,
+    /// Whether the destination has folders of its own, which may be extraneous like files.
+    pub(super) has_folders: bool,
     pub(super) delete_extraneous: bool,
 }
 
 impl Rules<'_> {
-    /// Decides what is to be done about `key`. `refused`: why the destination cannot have a file of this name.
-    pub(super) fn step(
-        &self,
-        source: Option<&Found>,
-        lane: &LaneRow,
-        key: &str,
-        refused: impl FnOnce() -> Option<String>,
-    ) -> Step {
-        match (source, &lane.copy) {
+    /// Decides what is to be done about the key of `row`. `refused`: why the destination cannot have a file of this name.
+    pub(super) fn step(&self, row: &Row, lane: &LaneRow, refused: impl FnOnce() -> Option<String>) -> Step {
+        let key = &*row.key;
+        match (row.source.as_ref(), &lane.copy) {
             (None, None) if lane.base.is_some() => Step::Forget,
             (None, None) => Step::Nothing,
             (None, Some(Found::Odd(_))) => Step::Nothing,
+            (None, Some(Found::Item(copy))) if copy.is_folder() && (row.inhabited || !self.has_folders) => {
+                Step::Nothing
+            }
             (None, Some(Found::Item(copy))) => self.extraneous(copy),
             (Some(Found::Odd(odd)), _) => Step::Fail(FailureCode::Name, format!("`{key}` {}", odd.reason)),
             (Some(Found::Item(item)), copy) if item.is_folder() => match copy {
@@ -173,9 +178,7 @@ impl Rules<'_> {
     }
 
     fn extraneous(&self, copy: &Item) -> Step {
-        let ours = copy.is_folder() || self.passes(&copy.key, &copy.seen);
-        // Folders are left: they are no files, and a later task may fill them.
-        if self.delete_extraneous && ours && !copy.is_folder() { Step::Delete } else { Step::Nothing }
+        if self.delete_extraneous && self.passes(&copy.key, &copy.seen) { Step::Delete } else { Step::Nothing }
     }
 
     fn compare(&self, item: &Item, copy: &Item, base: Option<&Baseline>) -> Step {
@@ -310,7 +313,7 @@ mod tests {
     fn rules(filters: &Filters) -> Rules<'_> {
         let mode = Mode::Diff { include_size: true, include_mod_time: true };
         let comparing = Comparing { mode, run: SyncRunId(2), keeps_time: true, proof: false };
-        Rules { comparing, filters, folders: false, delete_extraneous: true }
+        Rules { comparing, filters, folders: false, has_folders: true, delete_extraneous: true }
     }
 
     async fn steps(source: &Files, sides: &[(Files, Files)]) -> Vec<(String, Vec<Step>)> {
@@ -320,7 +323,7 @@ mod tests {
         let mut merge = Merge::new(listed(source), lanes);
         let mut told = Vec::new();
         while let Some(row) = merge.next().await.unwrap() {
-            let lanes = row.lanes.iter().map(|lane| rules.step(row.source.as_ref(), lane, &row.key, || None));
+            let lanes = row.lanes.iter().map(|lane| rules.step(&row, lane, || None));
             told.push((row.key.clone(), lanes.collect()));
         }
         told
@@ -395,7 +398,10 @@ mod tests {
         let item = |size| Found::Item(Item { key: "k".to_owned(), seen: seen(size, 1) });
         let lane = |copy| LaneRow { copy: Some(copy), base: None };
         let odd = Found::Odd(Odd { key: "k".to_owned(), reason: "is odd".to_owned(), hides: false });
-        let step = |source: Option<&Found>, copy| rules.step(source, &lane(copy), "k", || None);
+        let step = |source: Option<&Found>, copy| {
+            let row = Row { key: "k".to_owned(), source: source.cloned(), inhabited: false, lanes: Vec::new() };
+            rules.step(&row, &lane(copy), || None)
+        };
         assert!(matches!(step(Some(&odd), item(1)), Step::Fail(FailureCode::Name, _)));
         assert_eq!(step(None, odd.clone()), Step::Nothing);
         assert_eq!(step(None, item(6)), Step::Nothing, "left out by its size");

@@ -5,11 +5,12 @@
 
 use super::{
     RunOutcome, SyncRun,
+    backlog::Backlog,
     copy::{Copier, RunFacts},
     lane::Lane,
     ledger::Ledger,
     limit::Limit,
-    pass::{Ended, Passes, Purpose, Tally},
+    pass::{Ended, Passes, Purpose, Tally, Turn},
     source::Source,
 };
 use crate::{
@@ -18,12 +19,13 @@ use crate::{
         sync::{FailureCode, Filters, PlannedStep, StepKind, SyncFailure},
     },
     service::Services,
-    space::Space,
+    space::{Mark, Space},
 };
-use std::{sync::Arc, time::Duration};
+use futures::future::try_join_all;
+use std::sync::Arc;
 
-/// The pauses before a destination that was put aside is tried again.
-const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
+/// The pauses before a destination that was put aside is tried again, as multiples of the first.
+const AGAIN: [u32; 3] = [1, 5, 15];
 
 /// Steps of a plan that are forgotten in one transaction.
 const FORGOTTEN: u64 = 5000;
@@ -94,6 +96,7 @@ impl<'r> Begun<'r> {
             limit: Limit::new(run.bandwidth.clone()),
             ledger: ledger.clone(),
             progress: Arc::clone(&run.progress),
+            stop: run.stop.clone(),
         };
         Ok(Self { run, services, filters, source, destinations, ledger, copier })
     }
@@ -113,13 +116,14 @@ impl<'r> Begun<'r> {
         let options = &self.run.task.options;
         let lanes = futures::future::join_all((0..self.destinations.len()).map(|at| self.lane(at))).await;
         if options.dry_run {
-            let tally = self.passes().pass(&lanes, Purpose::DryRun, true).await?;
+            let tally = self.passes().pass(&lanes, Purpose::DryRun, Turn::First).await?;
             return self.end_dry_run(&lanes, &tally).await;
         }
-        let tally = self.passes().pass(&lanes, Purpose::Copy, true).await?;
+        let tally = self.passes().pass(&lanes, Purpose::Copy, Turn::First).await?;
         self.source.look().await.map_err(Ended::Failed)?;
         self.refuse_empty_source(&tally)?;
-        let mut lanes = lanes;
+        // Each of those that are behind reads for itself; they do not wait for each other.
+        let mut lanes = try_join_all(lanes.into_iter().map(|lane| self.catch_up(lane))).await?;
         for lane in &mut lanes {
             if lane.is_aside() {
                 *lane = self.again(Arc::clone(lane)).await?;
@@ -142,12 +146,32 @@ impl<'r> Begun<'r> {
         }
     }
 
+    /// Brings a destination what was left out, because the others would have had to wait for it.
+    async fn catch_up(&self, lane: Arc<Lane>) -> Result<Arc<Lane>, Ended> {
+        if lane.is_aside() || !lane.backlog.has_left_out() {
+            return Ok(lane);
+        }
+        tracing::info!(
+            run = %self.run.id, space = lane.name(),
+            "user space `{}` is behind the others and gets the rest by a reading of its own", lane.name()
+        );
+        // What it got counts once it is written down.
+        self.ledger.flush().await?;
+        let alone = self.lane(lane.index).await;
+        if alone.is_aside() {
+            return Ok(alone);
+        }
+        self.passes().pass(std::slice::from_ref(&alone), Purpose::Copy, Turn::CatchingUp).await?;
+        Ok(alone)
+    }
+
     /// Serves a destination that was put aside alone, until it works or its time is over.
     async fn again(&self, mut lane: Arc<Lane>) -> Result<Arc<Lane>, Ended> {
-        for pause in AGAIN {
+        for times in AGAIN {
+            let pause = self.services.rules.sync.again * times;
             tracing::info!(
                 run = %self.run.id, space = lane.name(), reason = lane.reason().unwrap_or_default(),
-                "user space `{}` was put aside and is tried again in {} s", lane.name(), pause.as_secs()
+                "user space `{}` was put aside and is tried again in {:.1} s", lane.name(), pause.as_secs_f64()
             );
             tokio::select! {
                 () = self.run.stop.stopped() => return Err(Ended::Stopped),
@@ -159,7 +183,8 @@ impl<'r> Begun<'r> {
                 continue;
             }
             lane = tried;
-            self.passes().pass(std::slice::from_ref(&lane), Purpose::Copy, false).await?;
+            self.ledger.flush().await?;
+            self.passes().pass(std::slice::from_ref(&lane), Purpose::Copy, Turn::Again).await?;
             if !lane.is_aside() {
                 break;
             }
@@ -176,7 +201,12 @@ impl<'r> Begun<'r> {
         };
         let copies = space.files.copies_from(&self.source.space.files);
         let ignores_case = looked.as_ref().is_ok_and(|ignores| *ignores);
-        let lane = Lane::new(at, space, place.path.clone(), ignores_case, copies);
+        let backlog = Backlog::new(self.services.sync_memory.share(self.destinations.len()));
+        let lane = Lane::new(at, space, place.path.clone(), ignores_case, backlog).with_copies(copies);
+        let lane = match self.run.task.options.dry_run {
+            true => lane,
+            false => lane.with_mark(Mark { task: self.run.task.id.0, run: self.run.id.0, epoch: self.run.epoch }),
+        };
         if let Err(reason) = looked {
             lane.set_aside(reason);
         }
@@ -196,11 +226,7 @@ impl<'r> Begun<'r> {
         for failure in failures {
             self.ledger.failure(failure).await;
         }
-        if more > 0 {
-            let message = format!("{more} more files failed; only the first ones are listed by name");
-            let (key, code) = (String::new(), FailureCode::DestinationFailed);
-            self.ledger.failure(SyncFailure { key, destination: Some(lane.index), code, message }).await;
-        }
+        self.ledger.more_failures(more);
     }
 
     /// An empty source would empty its destinations: a mistake far more often than a wish.

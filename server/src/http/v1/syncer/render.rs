@@ -152,8 +152,8 @@ pub(super) fn run(run: sync::StoredRun) -> SyncRun {
 }
 
 fn stats_of(stats: sync::RunStats) -> SyncStats {
-    let sync::RunStats { listed, compared, copied, skipped, deleted, failed, bytes } = stats;
-    SyncStats { listed, compared, copied, skipped, deleted, failed, bytes }
+    let sync::RunStats { listed, compared, copied, skipped, deleted, failed, bytes, read_again } = stats;
+    SyncStats { listed, compared, copied, skipped, deleted, failed, bytes, read_again }
 }
 
 /// A failure, with the destination that its task names.
@@ -171,6 +171,7 @@ pub(super) fn failure(failure: sync::SyncFailure, destinations: &[sync::Place]) 
             sync::FailureCode::Changed => SyncFailureCode::Changed,
             sync::FailureCode::DeleteRefused => SyncFailureCode::DeleteRefused,
             sync::FailureCode::DeleteFailed => SyncFailureCode::DeleteFailed,
+            sync::FailureCode::More => SyncFailureCode::More,
         },
         message,
     }
