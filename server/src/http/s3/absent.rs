@@ -1,6 +1,6 @@
 //! Configurations that nobody can have set yet: asked for them, S3 has an answer of its own for "there is none".
 
-use super::{door::Operations, error, error::said};
+use super::{acl, door::Operations, error, error::said};
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, dto};
 
 /// After a look whether there is the bucket at all: S3's answer that it has no such configuration.
@@ -43,4 +43,18 @@ pub(super) async fn ownership(
     };
     let controls = dto::OwnershipControls { rules: vec![rule] };
     Ok(S3Response::new(dto::GetBucketOwnershipControlsOutput { ownership_controls: Some(controls) }))
+}
+
+/// What is already so may be asked for; nothing else can be had.
+pub(super) async fn set_ownership(
+    door: &Operations,
+    request: S3Request<dto::PutBucketOwnershipControlsInput>,
+) -> S3Result<S3Response<dto::PutBucketOwnershipControlsOutput>> {
+    let input = request.input;
+    door.services.bucket_named(door.caller()?, &input.bucket).await.map_err(error::of)?;
+    let [rule] = input.ownership_controls.rules.as_slice() else {
+        return Err(said(S3ErrorCode::MalformedXML, "There must be one rule"));
+    };
+    acl::check_ownership(Some(rule.object_ownership.as_str()))?;
+    Ok(S3Response::new(dto::PutBucketOwnershipControlsOutput::default()))
 }

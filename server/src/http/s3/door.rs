@@ -430,4 +430,11 @@ impl S3 for Operations {
     ) -> S3Result<S3Response<dto::GetBucketOwnershipControlsOutput>> {
         absent::ownership(self, request).await
     }
+
+    async fn put_bucket_ownership_controls(
+        &self,
+        request: S3Request<dto::PutBucketOwnershipControlsInput>,
+    ) -> S3Result<S3Response<dto::PutBucketOwnershipControlsOutput>> {
+        absent::set_ownership(self, request).await
+    }
 }

@@ -45,7 +45,8 @@ pub(super) async fn answer(State(door): State<S3Door>, request: Request) -> Resp
     if let (Some(bucket), Some(origin)) = (&asked.bucket, &asked.origin)
         && asked.method != Method::OPTIONS
     {
-        preflight::decorate(door, bucket, origin, &asked.method, &mut response).await;
+        let method = asked.asked_method.as_deref().unwrap_or(asked.method.as_str());
+        preflight::decorate(door, bucket, origin, method, &mut response).await;
     }
     let (response, outcome) = finish(door, asked, ticket, response).await;
     told.outcome = outcome;
@@ -57,7 +58,11 @@ struct Asked {
     method: Method,
     path: String,
     bucket: Option<String>,
+    /// Whether it is about an object, and not about the bucket.
+    has_key: bool,
     origin: Option<String>,
+    /// The method that a browser says it asks about, whatever the request does.
+    asked_method: Option<String>,
     peer: Option<IpAddr>,
     request_id: String,
 }
@@ -66,11 +71,14 @@ impl Asked {
     fn of(request: &Request, door: &S3Door) -> Self {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (bucket, has_key) = place_of(&door.settings, headers, request.uri());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
-            bucket: bucket_of(&door.settings, headers, request.uri()),
+            bucket,
+            has_key,
             origin: text(header::ORIGIN),
+            asked_method: text(header::ACCESS_CONTROL_REQUEST_METHOD),
             peer: auth::address(request, door.settings.behind_proxy),
             request_id: request.extensions().get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
         }
@@ -81,16 +89,18 @@ impl Asked {
     }
 }
 
-/// The bucket that a request names by its host or its path.
-fn bucket_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+/// The bucket that a request names by its host or its path, and whether it names a key in it.
+fn place_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> (Option<String>, bool) {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let path = uri.path().trim_start_matches('/');
     if let Some(bucket) =
         settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned))
     {
-        return Some(bucket.to_ascii_lowercase());
+        return (Some(bucket.to_ascii_lowercase()), !path.is_empty());
     }
-    let first = uri.path().trim_start_matches('/').split('/').next().filter(|first| !first.is_empty())?;
-    percent_encoding::percent_decode_str(first).decode_utf8().ok().map(|name| name.into_owned())
+    let (first, key) = path.split_once('/').unwrap_or((path, ""));
+    let bucket = percent_encoding::percent_decode_str(first).decode_utf8().ok();
+    (bucket.filter(|bucket| !bucket.is_empty()).map(|name| name.into_owned()), !key.is_empty())
 }
 
 async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Request) -> S3Result<Response> {
@@ -134,11 +144,12 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
 
 /// Whether S3 has any operation for this method at this place.
 fn is_answered(asked: &Asked, uri: &Uri) -> bool {
-    let is_object = asked.path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
     match asked.method {
         Method::GET => true,
         Method::HEAD | Method::PUT | Method::DELETE => asked.bucket.is_some(),
-        Method::POST => asked.bucket.is_some() && (!is_object || uri.query().is_some_and(|query| !query.is_empty())),
+        Method::POST => {
+            asked.bucket.is_some() && (!asked.has_key || uri.query().is_some_and(|query| !query.is_empty()))
+        }
         _ => false,
     }
 }
