@@ -10,6 +10,12 @@ use s3s::{
     },
 };
 
+/// Whether a request that says whose a bucket should be means this owner, by the canonical id or by the number of the
+/// account.
+pub(super) fn is_meant(expected: &str, owner: CredentialId) -> bool {
+    expected == canonical_id(owner) || expected == format!("{:012}", owner.0)
+}
+
 /// What S3 calls an owner: a text of its own for each credential.
 fn canonical_id(owner: CredentialId) -> String {
     format!("{:064x}", owner.0)
@@ -76,7 +82,14 @@ fn refuse_other(policy: Option<&dto::AccessControlPolicy>, id: CredentialId) -> 
         grantee == Some(canonical_id(id).as_str())
             && grant.permission.as_ref().is_some_and(|permission| permission.as_str() == Permission::FULL_CONTROL)
     };
-    if policy.grants.as_deref().unwrap_or_default().iter().all(mine) {
+    if policy.owner.as_ref().is_some_and(|owner| owner.id.as_deref() != Some(canonical_id(id).as_str())) {
+        return Err(said(
+            S3ErrorCode::AccessDenied,
+            "The owner of a bucket cannot be changed by its access control list",
+        ));
+    }
+    let grants = policy.grants.as_deref().unwrap_or_default();
+    if !grants.is_empty() && grants.iter().all(mine) {
         return Ok(());
     }
     Err(error::not_implemented("Access control lists that let others in are not built yet"))

@@ -85,6 +85,9 @@ impl Sent<'_> {
 
 /// `aws-chunked` says how the body travels, and not what it is.
 fn without_chunking(encoding: &str) -> Option<String> {
+    if !encoding.to_ascii_lowercase().contains("aws-chunked") {
+        return Some(encoding.to_owned());
+    }
     let rest: Vec<&str> =
         encoding.split(',').map(str::trim).filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked")).collect();
     (!rest.is_empty()).then(|| rest.join(","))

@@ -66,7 +66,9 @@ pub(super) async fn create_bucket(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let caller = door.caller()?;
     let input = request.input;
-    if !s3s::path::check_bucket_name(&input.bucket) || is_reserved(&input.bucket) {
+    let is_label = |label: &str| !label.starts_with('-') && !label.ends_with('-');
+    let is_name = s3s::path::check_bucket_name(&input.bucket) && input.bucket.split('.').all(is_label);
+    if !is_name || is_reserved(&input.bucket) {
         return Err(said(S3ErrorCode::InvalidBucketName, "The specified bucket is not valid"));
     }
     let grants = input.grant_full_control.is_some()

@@ -33,6 +33,10 @@ struct Source {
 impl Source {
     fn of(source: &CopySource) -> S3Result<Self> {
         match source {
+            CopySource::Bucket { key, .. } if key.is_empty() => Err(said(
+                S3ErrorCode::InvalidArgument,
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            )),
             CopySource::Bucket { bucket, key, version_id } => {
                 Ok(Self { bucket: bucket.to_string(), key: key.to_string(), version: version(version_id.as_deref())? })
             }

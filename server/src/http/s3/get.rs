@@ -277,7 +277,6 @@ pub(super) async fn head_object(
     let chosen = chosen(door, &object, input.range.as_ref(), input.part_number).await?;
     let shown = Shown::of(&object.attributes);
     let sums = shown_sum(&object, &chosen, input.checksum_mode.as_ref());
-    let status = chosen.is_part.then_some(StatusCode::PARTIAL_CONTENT);
     let tags = object.attributes.tags.len();
     let output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -304,7 +303,6 @@ pub(super) async fn head_object(
         ..HeadObjectOutput::default()
     };
     let mut response = S3Response::new(output);
-    response.status = status;
     if tags > 0 {
         response.headers.insert("x-amz-tagging-count", HeaderValue::from(tags));
     }

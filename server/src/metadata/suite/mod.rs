@@ -39,7 +39,8 @@ use sync::{
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
-    a_version_comes_back_beside_an_upload, no_door_loses_a_version, versions_are_what_s3_says,
+    a_deletion_asks_what_it_would_take_away, a_version_comes_back_beside_an_upload, no_door_loses_a_version,
+    versions_are_what_s3_says,
 };
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -595,6 +596,7 @@ suite![
     versions_are_what_s3_says,
     a_deleted_bucket_takes_its_versions_along,
     a_condition_is_asked_in_the_commit,
+    a_deletion_asks_what_it_would_take_away,
     no_door_loses_a_version,
     a_version_comes_back_beside_an_upload,
     a_sync_task_is_read_back_as_it_was_made,
