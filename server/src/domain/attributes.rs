@@ -47,13 +47,19 @@ impl Described {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tags(Vec<(String, String)>);
 
+/// Whether a character may stand in a tag, as S3 has it.
+fn is_of_tag(c: char) -> bool {
+    c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+}
+
 impl Tags {
     /// The most tags an object may have, and a bucket.
     pub(crate) const MOST: usize = 10;
     pub(crate) const MOST_OF_BUCKET: usize = 50;
 
     /// # Errors
-    /// [`Error::Invalid`] for too many, a key twice, or a text that is too long: 128 characters for a key, 256 for a value.
+    /// [`Error::Invalid`] for too many, a key twice, a text that is too long (128 characters for a key, 256 for a value) or
+    /// holds what no tag may hold, and for a key that begins like those which S3 gives itself.
     pub(crate) fn new(tags: Vec<(String, String)>, most: usize) -> Result<Self> {
         if tags.len() > most {
             return Err(Error::invalid("tags", format!("must be at most {most}")));
@@ -64,6 +70,16 @@ impl Tags {
             }
             if value.chars().count() > 256 {
                 return Err(Error::invalid("tags", format!("the value of `{key}` must have at most 256 characters")));
+            }
+            if key.starts_with("aws:") {
+                return Err(Error::invalid(
+                    "tags",
+                    format!("the key `{key}` begins with `aws:`, which is kept for S3"),
+                ));
+            }
+            if let Some(wrong) = key.chars().chain(value.chars()).find(|c| !is_of_tag(*c)) {
+                let reason = format!("`{key}` holds {wrong:?}: use letters, digits, spaces and _ . : / = + - @");
+                return Err(Error::invalid("tags", reason));
             }
             if tags.iter().take(nth).any(|(other, _)| other == key) {
                 return Err(Error::invalid("tags", format!("`{key}` comes twice")));

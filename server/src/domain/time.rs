@@ -23,6 +23,11 @@ impl Timestamp {
         Self(self.0.saturating_add(micros(span)))
     }
 
+    /// The second of it, since the epoch.
+    pub(crate) fn second(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
     /// As the standard library tells time.
     pub(crate) fn to_system(self) -> std::time::SystemTime {
         let span = Duration::from_micros(self.0.unsigned_abs());

@@ -77,3 +77,21 @@ pub(crate) enum WriteCondition {
     /// Its tag must be one of these; empty: there must be one.
     Matches(Vec<String>),
 }
+
+/// What must be true of an object, or of a certain version of it, for its deletion to happen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DeleteCondition {
+    /// Its tag must be one of these; empty: there must be one. `None`: it is not asked for.
+    pub(crate) tags: Option<Vec<String>>,
+    /// In bytes.
+    pub(crate) size: Option<i64>,
+    /// The second of its last change, since the epoch.
+    pub(crate) second: Option<i64>,
+}
+
+impl DeleteCondition {
+    /// Whether it asks for anything.
+    pub(crate) fn asks(&self) -> bool {
+        *self != Self::default()
+    }
+}

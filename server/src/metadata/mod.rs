@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod bucket;
 mod chunk;
+mod condition;
 mod connect;
 mod credential_queue;
 mod error;

@@ -9,7 +9,7 @@ use crate::domain::{
     Error, Result,
     id::{BucketId, ObjectId, PackageId},
     time::Timestamp,
-    version::{VersionId, Versioning, WriteCondition},
+    version::{VersionId, Versioning},
 };
 use sea_orm::{ConnectionTrait, FromQueryResult};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,6 +21,8 @@ pub(crate) struct OldVersion {
     pub(crate) version: VersionId,
     /// `None`: a marker.
     pub(crate) object: Option<ObjectId>,
+    /// When it was put below a younger one; of a marker, when it was made.
+    pub(crate) at: Timestamp,
 }
 
 /// What a deletion did.
@@ -40,6 +42,7 @@ struct Row {
     package_id: i64,
     version_id: String,
     object_id: Option<i64>,
+    created_at: i64,
 }
 
 impl Row {
@@ -48,6 +51,7 @@ impl Row {
             seq: self.seq,
             version: VersionId::from_row(Some(self.version_id)),
             object: self.object_id.map(ObjectId),
+            at: Timestamp(self.created_at),
         }
     }
 }
@@ -59,14 +63,16 @@ struct StateRow {
 }
 
 #[derive(FromQueryResult)]
-struct CurrentRow {
+pub(super) struct CurrentRow {
     id: i64,
     bucket_id: i64,
     package_id: i64,
     key: String,
     redundancy: String,
-    etag: Option<String>,
-    file_hash: Vec<u8>,
+    pub(super) etag: Option<String>,
+    pub(super) file_hash: Vec<u8>,
+    pub(super) size: i64,
+    pub(super) updated_at: i64,
     version_id: Option<String>,
 }
 
@@ -75,12 +81,13 @@ struct Id {
     id: i64,
 }
 
-const CURRENT: &str = "SELECT id, bucket_id, package_id, key, redundancy, etag, file_hash, version_id FROM object";
-const OLD: &str = "SELECT seq, package_id, version_id, object_id FROM object_version";
+const CURRENT: &str = "SELECT id, bucket_id, package_id, key, redundancy, etag, file_hash, size, updated_at, version_id
+                       FROM object";
+const OLD: &str = "SELECT seq, package_id, version_id, object_id, created_at FROM object_version";
 const RECEIVING: &str = "multipartUpload";
 
 impl CurrentRow {
-    fn is_stored(&self) -> bool {
+    pub(super) fn is_stored(&self) -> bool {
         self.redundancy != RECEIVING
     }
 
@@ -115,39 +122,6 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     pub(super) async fn new_version(&self, bucket: BucketId) -> Result<Option<VersionId>> {
         let states = self.versioned(std::iter::once(bucket)).await?;
         Ok((states.get(&bucket) == Some(&Versioning::Enabled)).then(fresh))
-    }
-
-    /// Refuses a put whose condition does not hold.
-    ///
-    /// # Errors
-    /// [`Error::Precondition`]; [`Error::NotFound`] when a certain object was to be replaced and there is none.
-    pub(super) async fn check_conditions(&self, objects: &[NewObject]) -> Result<()> {
-        for object in objects {
-            if let Some(condition) = &object.condition {
-                self.check_condition(object.place.bucket, &object.place.key, condition).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// As [`check_conditions`](Self::check_conditions), of one key.
-    pub(crate) async fn check_condition(&self, bucket: BucketId, key: &str, condition: &WriteCondition) -> Result<()> {
-        let current = self.current(bucket, key).await?.filter(CurrentRow::is_stored);
-        match (condition, current) {
-            (WriteCondition::Absent, None) => Ok(()),
-            (WriteCondition::Absent, Some(_)) => {
-                Err(Error::Precondition(format!("If-None-Match: there is an object with the key `{key}`")))
-            }
-            (WriteCondition::Matches(_), None) => Err(Error::not_found("object", format!("`{key}`"))),
-            (WriteCondition::Matches(tags), Some(current)) => {
-                let etag = super::key::etag_of(current.etag.as_deref(), &current.file_hash);
-                if tags.is_empty() || tags.contains(&etag) {
-                    Ok(())
-                } else {
-                    Err(Error::Precondition(format!("If-Match: the object `{key}` has the ETag \"{etag}\" now")))
-                }
-            }
-        }
     }
 
     /// Puts away what is about to be overwritten, where the bucket keeps versions, and tells the version that each
@@ -212,9 +186,26 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         Ok(None)
     }
 
-    async fn current(&self, bucket: BucketId, key: &str) -> Result<Option<CurrentRow>> {
+    pub(super) async fn current(&self, bucket: BucketId, key: &str) -> Result<Option<CurrentRow>> {
         let sql = format!("{CURRENT} WHERE bucket_id = $1 AND key = $2");
         self.one::<CurrentRow>(sql, [bucket.0.into(), key.into()]).await
+    }
+
+    /// What a deletion of a key, or of a certain version of it, would take away; a marker is nothing.
+    pub(super) async fn doomed(
+        &self,
+        bucket: BucketId,
+        key: &str,
+        version: Option<&VersionId>,
+    ) -> Result<Option<CurrentRow>> {
+        let current = self.current(bucket, key).await?.filter(CurrentRow::is_stored);
+        let Some(wanted) = version else { return Ok(current) };
+        if current.as_ref().is_some_and(|current| current.version() == *wanted) {
+            return Ok(current);
+        }
+        let old = self.old_version(bucket, key, version).await?.and_then(|old| old.object);
+        let Some(object) = old else { return Ok(None) };
+        self.one::<CurrentRow>(format!("{CURRENT} WHERE id = $1"), [object.0.into()]).await
     }
 
     /// Turns the present content of an object into an older version. The row of the object stays, without content, for
@@ -394,7 +385,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         now: Timestamp,
     ) -> Result<Option<OldVersion>> {
         let sql = "DELETE FROM object_version WHERE bucket_id = $1 AND key = $2 AND version_id = $3
-                   RETURNING seq, package_id, version_id, object_id";
+                   RETURNING seq, package_id, version_id, object_id, created_at";
         let row = self.one::<Row>(sql, [bucket.0.into(), key.into(), version.as_str().into()]).await?;
         let Some(old) = row.map(Row::into_version) else { return Ok(None) };
         if let Some(object) = old.object {

@@ -10,6 +10,12 @@ use s3s::{
     },
 };
 
+/// Whether a request that says whose a bucket should be means this owner, by the canonical id or by the number of the
+/// account.
+pub(super) fn is_meant(expected: &str, owner: CredentialId) -> bool {
+    expected == canonical_id(owner) || expected == format!("{:012}", owner.0)
+}
+
 /// What S3 calls an owner: a text of its own for each credential.
 fn canonical_id(owner: CredentialId) -> String {
     format!("{:064x}", owner.0)
@@ -37,10 +43,34 @@ fn full_control(id: CredentialId) -> Vec<Grant> {
 }
 
 /// A list that lets nobody else in is what there is; any other is not built.
+///
+/// # Errors
+/// `InvalidArgument` for a word that names no list, `NotImplemented` for one that lets others in.
 pub(super) fn refuse_shared(acl: Option<&str>, grants: bool) -> S3Result<()> {
+    const PRIVATE: [&str; 3] = ["private", "bucket-owner-full-control", "bucket-owner-read"];
+    const SHARED: [&str; 5] =
+        ["public-read", "public-read-write", "authenticated-read", "aws-exec-read", "log-delivery-write"];
     match acl {
-        None | Some("private" | "bucket-owner-full-control" | "bucket-owner-read") if !grants => Ok(()),
+        None if !grants => Ok(()),
+        Some(word) if PRIVATE.contains(&word) && !grants => Ok(()),
+        Some(word) if !PRIVATE.contains(&word) && !SHARED.contains(&word) => {
+            Err(said(S3ErrorCode::InvalidArgument, format!("`{word}` is no canned access control list")))
+        }
         _ => Err(error::not_implemented("Access control lists that let others in are not built yet")),
+    }
+}
+
+/// Whoever owns a bucket owns what is in it.
+///
+/// # Errors
+/// `InvalidArgument` for a word that names no manner of owning, `NotImplemented` for one with lists.
+pub(super) fn check_ownership(ownership: Option<&str>) -> S3Result<()> {
+    match ownership {
+        None | Some(dto::ObjectOwnership::BUCKET_OWNER_ENFORCED) => Ok(()),
+        Some(dto::ObjectOwnership::BUCKET_OWNER_PREFERRED | dto::ObjectOwnership::OBJECT_WRITER) => {
+            Err(error::not_implemented("Objects belong to the owner of their bucket: use BucketOwnerEnforced"))
+        }
+        Some(word) => Err(said(S3ErrorCode::InvalidArgument, format!("Invalid x-amz-object-ownership header: {word}"))),
     }
 }
 
@@ -52,7 +82,14 @@ fn refuse_other(policy: Option<&dto::AccessControlPolicy>, id: CredentialId) -> 
         grantee == Some(canonical_id(id).as_str())
             && grant.permission.as_ref().is_some_and(|permission| permission.as_str() == Permission::FULL_CONTROL)
     };
-    if policy.grants.as_deref().unwrap_or_default().iter().all(mine) {
+    if policy.owner.as_ref().is_some_and(|owner| owner.id.as_deref() != Some(canonical_id(id).as_str())) {
+        return Err(said(
+            S3ErrorCode::AccessDenied,
+            "The owner of a bucket cannot be changed by its access control list",
+        ));
+    }
+    let grants = policy.grants.as_deref().unwrap_or_default();
+    if !grants.is_empty() && grants.iter().all(mine) {
         return Ok(());
     }
     Err(error::not_implemented("Access control lists that let others in are not built yet"))
@@ -116,6 +153,9 @@ pub(super) async fn put_object_acl(
         || input.grant_read_acp.is_some()
         || input.grant_write.is_some()
         || input.grant_write_acp.is_some();
+    if input.acl.is_none() && input.access_control_policy.is_none() && !grants {
+        return Err(said(S3ErrorCode::MissingSecurityHeader, "Your request was missing a required header"));
+    }
     refuse_shared(input.acl.as_ref().map(|acl| acl.as_str()), grants)?;
     refuse_other(input.access_control_policy.as_ref(), id)?;
     Ok(S3Response::new(PutObjectAclOutput::default()))

@@ -85,6 +85,9 @@ impl Sent<'_> {
 
 /// `aws-chunked` says how the body travels, and not what it is.
 fn without_chunking(encoding: &str) -> Option<String> {
+    if !encoding.to_ascii_lowercase().contains("aws-chunked") {
+        return Some(encoding.to_owned());
+    }
     let rest: Vec<&str> =
         encoding.split(',').map(str::trim).filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked")).collect();
     (!rest.is_empty()).then(|| rest.join(","))
@@ -128,15 +131,33 @@ impl Shown {
     }
 }
 
+/// What S3 has beside `STANDARD`.
+const OTHER_CLASSES: [&str; 10] = [
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "OUTPOSTS",
+    "GLACIER_IR",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+];
+
 /// Whether what a client says of where an object is stored can be had.
 ///
 /// # Errors
-/// `InvalidStorageClass`, and `NotImplemented` for encryption and locks.
+/// `InvalidStorageClass` for a class that S3 does not have, and `NotImplemented` for the others, encryption and locks.
 pub(super) fn refuse_unbuilt(wants: &Wants<'_>) -> S3Result<()> {
-    if let Some(class) = wants.storage_class
-        && class != "STANDARD"
-    {
-        return Err(said(S3ErrorCode::InvalidStorageClass, "The storage class is not known here: use STANDARD"));
+    match wants.storage_class {
+        None | Some("STANDARD") => {}
+        Some(class) if OTHER_CLASSES.contains(&class) => {
+            return Err(error::not_implemented("There is one storage class here: use STANDARD"));
+        }
+        Some(_) => {
+            return Err(said(S3ErrorCode::InvalidStorageClass, "The storage class you specified is not valid"));
+        }
     }
     if wants.encryption.is_some() || wants.customer_key.is_some() {
         return Err(error::not_implemented("Encryption on the server's side is not built yet"));

@@ -1,17 +1,32 @@
 //! The bytes of a request, and why they did not all come.
 
-use super::{ticket, ticket::Broken};
+use super::{error::said, ticket, ticket::Broken};
 use crate::{
     domain::{Error, Result},
     http::middleware::limit,
 };
+use axum::http::{
+    HeaderMap,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use s3s::dto::StreamingBlob;
+use s3s::{S3ErrorCode, S3Result, dto::StreamingBlob};
 
 /// The body of a request; an absent one is empty.
 pub(super) fn stream(blob: Option<StreamingBlob>) -> impl Stream<Item = Result<Bytes>> + Send {
     futures::stream::iter(blob).flatten().map(|piece| piece.map_err(|error| broken(error.as_ref())))
+}
+
+/// A body must say where it ends, also when it is empty.
+///
+/// # Errors
+/// `MissingContentLength`.
+pub(super) fn refuse_endless(headers: &HeaderMap) -> S3Result<()> {
+    if headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING) {
+        return Ok(());
+    }
+    Err(said(S3ErrorCode::MissingContentLength, "You must provide the Content-Length HTTP header."))
 }
 
 /// # Errors

@@ -13,6 +13,8 @@ use s3s::{
 
 /// The most buckets of a page.
 const MOST: i32 = 10_000;
+/// The region that S3 began with, which has manners of its own.
+const OLDEST: &str = "us-east-1";
 
 pub(super) async fn list_buckets(
     door: &Operations,
@@ -64,7 +66,9 @@ pub(super) async fn create_bucket(
 ) -> S3Result<S3Response<CreateBucketOutput>> {
     let caller = door.caller()?;
     let input = request.input;
-    if !s3s::path::check_bucket_name(&input.bucket) || is_reserved(&input.bucket) {
+    let is_label = |label: &str| !label.starts_with('-') && !label.ends_with('-');
+    let is_name = s3s::path::check_bucket_name(&input.bucket) && input.bucket.split('.').all(is_label);
+    if !is_name || is_reserved(&input.bucket) {
         return Err(said(S3ErrorCode::InvalidBucketName, "The specified bucket is not valid"));
     }
     let grants = input.grant_full_control.is_some()
@@ -73,6 +77,7 @@ pub(super) async fn create_bucket(
         || input.grant_write.is_some()
         || input.grant_write_acp.is_some();
     acl::refuse_shared(input.acl.as_ref().map(|acl| acl.as_str()), grants)?;
+    acl::check_ownership(input.object_ownership.as_ref().map(|ownership| ownership.as_str()))?;
     if input.object_lock_enabled_for_bucket.unwrap_or(false) {
         return Err(error::not_implemented("Locks on objects are not built yet"));
     }
@@ -84,20 +89,28 @@ pub(super) async fn create_bucket(
             return Err(said(S3ErrorCode::InvalidLocationConstraint, "The specified location-constraint is not valid"));
         }
     };
-    match door.services.create_bucket_in(caller, &input.bucket, region).await {
+    match door.services.create_bucket_in(caller, &input.bucket, region.clone()).await {
         Ok(_) => {}
         Err(Error::Exists { .. }) => {
-            let mine = door.services.bucket_named(caller, &input.bucket).await.is_ok();
-            return Err(if mine {
-                let sentence = "Your previous request to create the named bucket succeeded and you already own it";
-                said(S3ErrorCode::BucketAlreadyOwnedByYou, sentence)
-            } else {
-                said(S3ErrorCode::BucketAlreadyExists, "The requested bucket name is not available")
-            });
+            let there = door.services.bucket_named(caller, &input.bucket).await.ok().map(|bucket| bucket.region);
+            refuse_again(there.as_deref(), &region)?;
         }
         Err(error) => return Err(error::of(error)),
     }
     Ok(S3Response::new(CreateBucketOutput { location: Some(format!("/{}", input.bucket)) }))
+}
+
+/// Whether a bucket may be made again that is there already, in the region `there`; `None` when it is somebody else's.
+/// S3 answers with success in its oldest region only, and changes nothing.
+fn refuse_again(there: Option<&str>, wanted: &str) -> S3Result<()> {
+    match there {
+        Some(OLDEST) if wanted == OLDEST => Ok(()),
+        Some(_) => {
+            let sentence = "Your previous request to create the named bucket succeeded and you already own it";
+            Err(said(S3ErrorCode::BucketAlreadyOwnedByYou, sentence))
+        }
+        None => Err(said(S3ErrorCode::BucketAlreadyExists, "The requested bucket name is not available")),
+    }
 }
 
 /// Names that S3 keeps for itself.
@@ -139,6 +152,6 @@ pub(super) async fn get_bucket_location(
 ) -> S3Result<S3Response<GetBucketLocationOutput>> {
     let bucket = door.services.bucket_named(door.caller()?, &request.input.bucket).await.map_err(error::of)?;
     // The oldest region is told by saying nothing.
-    let location = (bucket.region != "us-east-1").then(|| BucketLocationConstraint::from(bucket.region));
+    let location = (bucket.region != OLDEST).then(|| BucketLocationConstraint::from(bucket.region));
     Ok(S3Response::new(GetBucketLocationOutput { location_constraint: location }))
 }

@@ -11,7 +11,7 @@ use crate::{
     },
     service::Digests,
 };
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use s3s::{S3ErrorCode, S3Result, TrailingHeaders, dto};
 
 /// The five headers of a request or members of a part, in the order of [`ChecksumAlgorithm::ALL`].
@@ -66,7 +66,9 @@ impl Claim {
         named: Option<&str>,
         headers: &HeaderMap,
     ) -> S3Result<Self> {
-        let md5 = md5.map(md5_of).transpose()?;
+        // Read by others, an empty header is none.
+        let is_empty = headers.get("content-md5").is_some_and(HeaderValue::is_empty);
+        let md5 = md5.or(is_empty.then_some("")).map(md5_of).transpose()?;
         if let Some((algorithm, value)) = said_sums.only()? {
             return Ok(Self { algorithm: Some(algorithm), value: Some(value), md5, trails: false });
         }

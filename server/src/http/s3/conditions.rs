@@ -5,6 +5,7 @@ use super::{
     text::{second, second_of},
 };
 use crate::domain::{time::Timestamp, version::WriteCondition};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use s3s::{
     S3ErrorCode, S3Result,
     dto::{self, ETagCondition},
@@ -77,6 +78,18 @@ fn matches(condition: &ETagCondition, etag: &str) -> bool {
         ETagCondition::Any => true,
         ETagCondition::ETag(tag) => tag.value() == etag,
     }
+}
+
+/// A condition that the input of an operation does not have.
+///
+/// # Errors
+/// `InvalidArgument` for what is no tag.
+pub(super) fn in_headers(headers: &HeaderMap, name: HeaderName) -> S3Result<Option<ETagCondition>> {
+    let read = |value: &HeaderValue| {
+        let no_tag = |_| said(S3ErrorCode::InvalidArgument, format!("The header `{name}` holds no ETag"));
+        ETagCondition::parse_http_header(value.as_bytes()).map_err(no_tag)
+    };
+    headers.get(&name).map(read).transpose()
 }
 
 /// The condition under which a write happens.

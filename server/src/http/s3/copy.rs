@@ -3,7 +3,7 @@
 use super::{
     attributes::{refuse_unbuilt, sent, tags_of_header, wants},
     checksum::Members,
-    conditions::{Conditions, Verdict, source_conditions},
+    conditions::{Conditions, Verdict, in_headers, of_write, source_conditions},
     door::Operations,
     error,
     error::said,
@@ -14,6 +14,7 @@ use crate::{
     domain::{attributes::ChecksumAlgorithm, caller::Caller, version::VersionId},
     service::{CopyKey, KeyObject, PutPart},
 };
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use s3s::{
     S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
@@ -32,6 +33,10 @@ struct Source {
 impl Source {
     fn of(source: &CopySource) -> S3Result<Self> {
         match source {
+            CopySource::Bucket { key, .. } if key.is_empty() => Err(said(
+                S3ErrorCode::InvalidArgument,
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            )),
             CopySource::Bucket { bucket, key, version_id } => {
                 Ok(Self { bucket: bucket.to_string(), key: key.to_string(), version: version(version_id.as_deref())? })
             }
@@ -79,6 +84,10 @@ pub(super) async fn copy_object(
              object's metadata, storage class, website redirect location or encryption attributes.",
         ));
     }
+    let condition = {
+        let (matches, absent) = (in_headers(&request.headers, IF_MATCH)?, in_headers(&request.headers, IF_NONE_MATCH)?);
+        of_write(matches.as_ref(), absent.as_ref())?
+    };
     let object = opened(door, caller, &source, &source_conditions!(input)).await?;
     let mut attributes = object.attributes.clone();
     let mut sent = sent!(input);
@@ -103,7 +112,7 @@ pub(super) async fn copy_object(
     let sums = Members::of(attributes.checksum.as_ref());
     // A copy has the tag that the source shows, also when that one was never given it.
     attributes.etag = Some(object.etag());
-    let copy = CopyKey { bucket: input.bucket, key: input.key, attributes, condition: None };
+    let copy = CopyKey { bucket: input.bucket, key: input.key, attributes, condition };
     let copied = door.services.copy_key(caller, &object, copy).await.map_err(error::of)?;
     let result = CopyObjectResult {
         e_tag: Some(text::etag(&object.etag())),

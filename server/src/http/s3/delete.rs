@@ -1,8 +1,8 @@
 //! `DeleteObject` and `DeleteObjects`.
 
-use super::{conditions::of_write, door::Operations, error, error::said, get::version};
+use super::{door::Operations, error, error::said, get::version, text::second_of};
 use crate::{
-    domain::{Error, version::WriteCondition},
+    domain::{Error, version::DeleteCondition},
     metadata::Deleted,
     service::DeleteKey,
 };
@@ -25,7 +25,11 @@ pub(super) async fn delete_object(
     }
     let key = DeleteKey {
         version: version(input.version_id.as_deref())?,
-        condition: of_write(input.if_match.as_ref(), None)?,
+        condition: DeleteCondition {
+            tags: input.if_match.as_ref().map(|condition| tags(condition.as_etag().map(dto::ETag::value))),
+            size: input.if_match_size,
+            second: input.if_match_last_modified_time.as_ref().map(second_of),
+        },
         key: input.key,
     };
     let outcome = door.services.delete_keys(caller, &input.bucket, vec![key]).await.map_err(error::of)?.pop();
@@ -68,12 +72,11 @@ pub(super) async fn delete_objects(
     let mut output = DeleteObjectsOutput::default();
     let mut errors = Vec::new();
     for object in objects {
-        let condition = object.e_tag.as_ref().map(|tag| {
-            WriteCondition::Matches(match tag.value() {
-                "*" => Vec::new(),
-                tag => vec![tag.to_owned()],
-            })
-        });
+        let condition = DeleteCondition {
+            tags: object.e_tag.as_ref().map(|tag| tags(Some(tag.value()).filter(|tag| *tag != "*"))),
+            size: object.size,
+            second: object.last_modified_time.as_ref().map(second_of),
+        };
         match version(object.version_id.as_deref()) {
             Ok(version) if !object.key.is_empty() && object.key.len() <= crate::domain::name::MAX_PATH => {
                 keys.push(DeleteKey { key: object.key.clone(), version, condition });
@@ -95,6 +98,11 @@ pub(super) async fn delete_objects(
     output.deleted = (!quiet).then_some(deleted);
     output.errors = (!errors.is_empty()).then_some(errors);
     Ok(S3Response::new(output))
+}
+
+/// The tags that an object may have to be deleted; any will do when none is named.
+fn tags(named: Option<&str>) -> Vec<String> {
+    named.into_iter().map(str::to_owned).collect()
 }
 
 fn line(object: dto::ObjectIdentifier, outcome: Deleted) -> dto::DeletedObject {

@@ -2,11 +2,14 @@
 //! `NotImplemented`.
 
 use super::{
-    S3Settings, absent, acl, bucket, copy, cors, delete, error::said, get, list, multipart, put, tagging, ticket,
-    versions,
+    S3Settings, absent, absent::Absent, acl, bucket, copy, cors, delete, error::said, get, list, multipart, put,
+    tagging, ticket, versions,
 };
 use crate::{domain::caller::Caller, service::Services};
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, dto};
+
+type Ask<T> = S3Request<T>;
+type Answer<T> = S3Result<S3Response<T>>;
 
 /// What operations work with.
 pub(super) struct Operations {
@@ -30,404 +33,413 @@ impl Operations {
 
 #[async_trait::async_trait]
 impl S3 for Operations {
-    async fn list_buckets(
-        &self,
-        request: S3Request<dto::ListBucketsInput>,
-    ) -> S3Result<S3Response<dto::ListBucketsOutput>> {
+    async fn list_buckets(&self, request: Ask<dto::ListBucketsInput>) -> Answer<dto::ListBucketsOutput> {
         bucket::list_buckets(self, request).await
     }
 
-    async fn create_bucket(
-        &self,
-        request: S3Request<dto::CreateBucketInput>,
-    ) -> S3Result<S3Response<dto::CreateBucketOutput>> {
+    async fn create_bucket(&self, request: Ask<dto::CreateBucketInput>) -> Answer<dto::CreateBucketOutput> {
         bucket::create_bucket(self, request).await
     }
 
-    async fn head_bucket(
-        &self,
-        request: S3Request<dto::HeadBucketInput>,
-    ) -> S3Result<S3Response<dto::HeadBucketOutput>> {
+    async fn head_bucket(&self, request: Ask<dto::HeadBucketInput>) -> Answer<dto::HeadBucketOutput> {
         bucket::head_bucket(self, request).await
     }
 
-    async fn delete_bucket(
-        &self,
-        request: S3Request<dto::DeleteBucketInput>,
-    ) -> S3Result<S3Response<dto::DeleteBucketOutput>> {
+    async fn delete_bucket(&self, request: Ask<dto::DeleteBucketInput>) -> Answer<dto::DeleteBucketOutput> {
         bucket::delete_bucket(self, request).await
     }
 
     async fn get_bucket_location(
         &self,
-        request: S3Request<dto::GetBucketLocationInput>,
-    ) -> S3Result<S3Response<dto::GetBucketLocationOutput>> {
+        request: Ask<dto::GetBucketLocationInput>,
+    ) -> Answer<dto::GetBucketLocationOutput> {
         bucket::get_bucket_location(self, request).await
     }
 
-    async fn list_objects(
-        &self,
-        request: S3Request<dto::ListObjectsInput>,
-    ) -> S3Result<S3Response<dto::ListObjectsOutput>> {
+    async fn list_objects(&self, request: Ask<dto::ListObjectsInput>) -> Answer<dto::ListObjectsOutput> {
         list::list_objects(self, request).await
     }
 
-    async fn list_objects_v2(
-        &self,
-        request: S3Request<dto::ListObjectsV2Input>,
-    ) -> S3Result<S3Response<dto::ListObjectsV2Output>> {
+    async fn list_objects_v2(&self, request: Ask<dto::ListObjectsV2Input>) -> Answer<dto::ListObjectsV2Output> {
         list::list_objects_v2(self, request).await
     }
 
-    async fn put_object(&self, request: S3Request<dto::PutObjectInput>) -> S3Result<S3Response<dto::PutObjectOutput>> {
+    async fn put_object(&self, request: Ask<dto::PutObjectInput>) -> Answer<dto::PutObjectOutput> {
         put::put_object(self, request).await
     }
 
-    async fn get_object(&self, request: S3Request<dto::GetObjectInput>) -> S3Result<S3Response<dto::GetObjectOutput>> {
+    async fn get_object(&self, request: Ask<dto::GetObjectInput>) -> Answer<dto::GetObjectOutput> {
         get::get_object(self, request).await
     }
 
-    async fn head_object(
-        &self,
-        request: S3Request<dto::HeadObjectInput>,
-    ) -> S3Result<S3Response<dto::HeadObjectOutput>> {
+    async fn head_object(&self, request: Ask<dto::HeadObjectInput>) -> Answer<dto::HeadObjectOutput> {
         get::head_object(self, request).await
     }
 
     async fn get_object_attributes(
         &self,
-        request: S3Request<dto::GetObjectAttributesInput>,
-    ) -> S3Result<S3Response<dto::GetObjectAttributesOutput>> {
+        request: Ask<dto::GetObjectAttributesInput>,
+    ) -> Answer<dto::GetObjectAttributesOutput> {
         get::get_object_attributes(self, request).await
     }
 
-    async fn copy_object(
-        &self,
-        request: S3Request<dto::CopyObjectInput>,
-    ) -> S3Result<S3Response<dto::CopyObjectOutput>> {
+    async fn copy_object(&self, request: Ask<dto::CopyObjectInput>) -> Answer<dto::CopyObjectOutput> {
         copy::copy_object(self, request).await
     }
 
-    async fn delete_object(
-        &self,
-        request: S3Request<dto::DeleteObjectInput>,
-    ) -> S3Result<S3Response<dto::DeleteObjectOutput>> {
+    async fn delete_object(&self, request: Ask<dto::DeleteObjectInput>) -> Answer<dto::DeleteObjectOutput> {
         delete::delete_object(self, request).await
     }
 
-    async fn delete_objects(
-        &self,
-        request: S3Request<dto::DeleteObjectsInput>,
-    ) -> S3Result<S3Response<dto::DeleteObjectsOutput>> {
+    async fn delete_objects(&self, request: Ask<dto::DeleteObjectsInput>) -> Answer<dto::DeleteObjectsOutput> {
         delete::delete_objects(self, request).await
     }
 
     async fn create_multipart_upload(
         &self,
-        request: S3Request<dto::CreateMultipartUploadInput>,
-    ) -> S3Result<S3Response<dto::CreateMultipartUploadOutput>> {
+        request: Ask<dto::CreateMultipartUploadInput>,
+    ) -> Answer<dto::CreateMultipartUploadOutput> {
         multipart::create_multipart_upload(self, request).await
     }
 
-    async fn upload_part(
-        &self,
-        request: S3Request<dto::UploadPartInput>,
-    ) -> S3Result<S3Response<dto::UploadPartOutput>> {
+    async fn upload_part(&self, request: Ask<dto::UploadPartInput>) -> Answer<dto::UploadPartOutput> {
         multipart::upload_part(self, request).await
     }
 
-    async fn upload_part_copy(
-        &self,
-        request: S3Request<dto::UploadPartCopyInput>,
-    ) -> S3Result<S3Response<dto::UploadPartCopyOutput>> {
+    async fn upload_part_copy(&self, request: Ask<dto::UploadPartCopyInput>) -> Answer<dto::UploadPartCopyOutput> {
         copy::upload_part_copy(self, request).await
     }
 
     async fn complete_multipart_upload(
         &self,
-        request: S3Request<dto::CompleteMultipartUploadInput>,
-    ) -> S3Result<S3Response<dto::CompleteMultipartUploadOutput>> {
+        request: Ask<dto::CompleteMultipartUploadInput>,
+    ) -> Answer<dto::CompleteMultipartUploadOutput> {
         multipart::complete_multipart_upload(self, request).await
     }
 
     async fn abort_multipart_upload(
         &self,
-        request: S3Request<dto::AbortMultipartUploadInput>,
-    ) -> S3Result<S3Response<dto::AbortMultipartUploadOutput>> {
+        request: Ask<dto::AbortMultipartUploadInput>,
+    ) -> Answer<dto::AbortMultipartUploadOutput> {
         multipart::abort_multipart_upload(self, request).await
     }
 
-    async fn list_parts(&self, request: S3Request<dto::ListPartsInput>) -> S3Result<S3Response<dto::ListPartsOutput>> {
+    async fn list_parts(&self, request: Ask<dto::ListPartsInput>) -> Answer<dto::ListPartsOutput> {
         multipart::list_parts(self, request).await
     }
 
     async fn list_multipart_uploads(
         &self,
-        request: S3Request<dto::ListMultipartUploadsInput>,
-    ) -> S3Result<S3Response<dto::ListMultipartUploadsOutput>> {
+        request: Ask<dto::ListMultipartUploadsInput>,
+    ) -> Answer<dto::ListMultipartUploadsOutput> {
         multipart::list_multipart_uploads(self, request).await
     }
 
     async fn list_object_versions(
         &self,
-        request: S3Request<dto::ListObjectVersionsInput>,
-    ) -> S3Result<S3Response<dto::ListObjectVersionsOutput>> {
+        request: Ask<dto::ListObjectVersionsInput>,
+    ) -> Answer<dto::ListObjectVersionsOutput> {
         versions::list_object_versions(self, request).await
     }
 
     async fn get_bucket_versioning(
         &self,
-        request: S3Request<dto::GetBucketVersioningInput>,
-    ) -> S3Result<S3Response<dto::GetBucketVersioningOutput>> {
+        request: Ask<dto::GetBucketVersioningInput>,
+    ) -> Answer<dto::GetBucketVersioningOutput> {
         versions::get_bucket_versioning(self, request).await
     }
 
     async fn put_bucket_versioning(
         &self,
-        request: S3Request<dto::PutBucketVersioningInput>,
-    ) -> S3Result<S3Response<dto::PutBucketVersioningOutput>> {
+        request: Ask<dto::PutBucketVersioningInput>,
+    ) -> Answer<dto::PutBucketVersioningOutput> {
         versions::put_bucket_versioning(self, request).await
     }
 
     async fn get_object_tagging(
         &self,
-        request: S3Request<dto::GetObjectTaggingInput>,
-    ) -> S3Result<S3Response<dto::GetObjectTaggingOutput>> {
+        request: Ask<dto::GetObjectTaggingInput>,
+    ) -> Answer<dto::GetObjectTaggingOutput> {
         tagging::get_object_tagging(self, request).await
     }
 
     async fn put_object_tagging(
         &self,
-        request: S3Request<dto::PutObjectTaggingInput>,
-    ) -> S3Result<S3Response<dto::PutObjectTaggingOutput>> {
+        request: Ask<dto::PutObjectTaggingInput>,
+    ) -> Answer<dto::PutObjectTaggingOutput> {
         tagging::put_object_tagging(self, request).await
     }
 
     async fn delete_object_tagging(
         &self,
-        request: S3Request<dto::DeleteObjectTaggingInput>,
-    ) -> S3Result<S3Response<dto::DeleteObjectTaggingOutput>> {
+        request: Ask<dto::DeleteObjectTaggingInput>,
+    ) -> Answer<dto::DeleteObjectTaggingOutput> {
         tagging::delete_object_tagging(self, request).await
     }
 
     async fn get_bucket_tagging(
         &self,
-        request: S3Request<dto::GetBucketTaggingInput>,
-    ) -> S3Result<S3Response<dto::GetBucketTaggingOutput>> {
+        request: Ask<dto::GetBucketTaggingInput>,
+    ) -> Answer<dto::GetBucketTaggingOutput> {
         tagging::get_bucket_tagging(self, request).await
     }
 
     async fn put_bucket_tagging(
         &self,
-        request: S3Request<dto::PutBucketTaggingInput>,
-    ) -> S3Result<S3Response<dto::PutBucketTaggingOutput>> {
+        request: Ask<dto::PutBucketTaggingInput>,
+    ) -> Answer<dto::PutBucketTaggingOutput> {
         tagging::put_bucket_tagging(self, request).await
     }
 
     async fn delete_bucket_tagging(
         &self,
-        request: S3Request<dto::DeleteBucketTaggingInput>,
-    ) -> S3Result<S3Response<dto::DeleteBucketTaggingOutput>> {
+        request: Ask<dto::DeleteBucketTaggingInput>,
+    ) -> Answer<dto::DeleteBucketTaggingOutput> {
         tagging::delete_bucket_tagging(self, request).await
     }
 
-    async fn get_bucket_cors(
-        &self,
-        request: S3Request<dto::GetBucketCorsInput>,
-    ) -> S3Result<S3Response<dto::GetBucketCorsOutput>> {
+    async fn get_bucket_cors(&self, request: Ask<dto::GetBucketCorsInput>) -> Answer<dto::GetBucketCorsOutput> {
         cors::get_bucket_cors(self, request).await
     }
 
-    async fn put_bucket_cors(
-        &self,
-        request: S3Request<dto::PutBucketCorsInput>,
-    ) -> S3Result<S3Response<dto::PutBucketCorsOutput>> {
+    async fn put_bucket_cors(&self, request: Ask<dto::PutBucketCorsInput>) -> Answer<dto::PutBucketCorsOutput> {
         cors::put_bucket_cors(self, request).await
     }
 
     async fn delete_bucket_cors(
         &self,
-        request: S3Request<dto::DeleteBucketCorsInput>,
-    ) -> S3Result<S3Response<dto::DeleteBucketCorsOutput>> {
+        request: Ask<dto::DeleteBucketCorsInput>,
+    ) -> Answer<dto::DeleteBucketCorsOutput> {
         cors::delete_bucket_cors(self, request).await
     }
 
-    async fn get_bucket_acl(
-        &self,
-        request: S3Request<dto::GetBucketAclInput>,
-    ) -> S3Result<S3Response<dto::GetBucketAclOutput>> {
+    async fn get_bucket_acl(&self, request: Ask<dto::GetBucketAclInput>) -> Answer<dto::GetBucketAclOutput> {
         acl::get_bucket_acl(self, request).await
     }
 
-    async fn put_bucket_acl(
-        &self,
-        request: S3Request<dto::PutBucketAclInput>,
-    ) -> S3Result<S3Response<dto::PutBucketAclOutput>> {
+    async fn put_bucket_acl(&self, request: Ask<dto::PutBucketAclInput>) -> Answer<dto::PutBucketAclOutput> {
         acl::put_bucket_acl(self, request).await
     }
 
-    async fn get_object_acl(
-        &self,
-        request: S3Request<dto::GetObjectAclInput>,
-    ) -> S3Result<S3Response<dto::GetObjectAclOutput>> {
+    async fn get_object_acl(&self, request: Ask<dto::GetObjectAclInput>) -> Answer<dto::GetObjectAclOutput> {
         acl::get_object_acl(self, request).await
     }
 
-    async fn put_object_acl(
-        &self,
-        request: S3Request<dto::PutObjectAclInput>,
-    ) -> S3Result<S3Response<dto::PutObjectAclOutput>> {
+    async fn put_object_acl(&self, request: Ask<dto::PutObjectAclInput>) -> Answer<dto::PutObjectAclOutput> {
         acl::put_object_acl(self, request).await
     }
 
     // What nobody can have set: there is none.
-    async fn get_bucket_policy(
-        &self,
-        request: S3Request<dto::GetBucketPolicyInput>,
-    ) -> S3Result<S3Response<dto::GetBucketPolicyOutput>> {
-        absent::none(self, &request.input.bucket, S3ErrorCode::NoSuchBucketPolicy, "The bucket policy does not exist")
-            .await
+    async fn get_bucket_policy(&self, request: Ask<dto::GetBucketPolicyInput>) -> Answer<dto::GetBucketPolicyOutput> {
+        absent::none(self, &request.input.bucket, Absent::Policy).await
     }
 
     async fn get_bucket_policy_status(
         &self,
-        request: S3Request<dto::GetBucketPolicyStatusInput>,
-    ) -> S3Result<S3Response<dto::GetBucketPolicyStatusOutput>> {
-        absent::none(self, &request.input.bucket, S3ErrorCode::NoSuchBucketPolicy, "The bucket policy does not exist")
-            .await
+        request: Ask<dto::GetBucketPolicyStatusInput>,
+    ) -> Answer<dto::GetBucketPolicyStatusOutput> {
+        absent::none(self, &request.input.bucket, Absent::Policy).await
     }
 
     async fn get_bucket_lifecycle_configuration(
         &self,
-        request: S3Request<dto::GetBucketLifecycleConfigurationInput>,
-    ) -> S3Result<S3Response<dto::GetBucketLifecycleConfigurationOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::NoSuchLifecycleConfiguration,
-            "The lifecycle configuration does not exist",
-        )
-        .await
+        request: Ask<dto::GetBucketLifecycleConfigurationInput>,
+    ) -> Answer<dto::GetBucketLifecycleConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Lifecycle).await
     }
 
     async fn get_bucket_encryption(
         &self,
-        request: S3Request<dto::GetBucketEncryptionInput>,
-    ) -> S3Result<S3Response<dto::GetBucketEncryptionOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::ServerSideEncryptionConfigurationNotFoundError,
-            "The server side encryption configuration was not found",
-        )
-        .await
+        request: Ask<dto::GetBucketEncryptionInput>,
+    ) -> Answer<dto::GetBucketEncryptionOutput> {
+        absent::none(self, &request.input.bucket, Absent::Encryption).await
     }
 
     async fn get_bucket_website(
         &self,
-        request: S3Request<dto::GetBucketWebsiteInput>,
-    ) -> S3Result<S3Response<dto::GetBucketWebsiteOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::NoSuchWebsiteConfiguration,
-            "The specified bucket does not have a website configuration",
-        )
-        .await
+        request: Ask<dto::GetBucketWebsiteInput>,
+    ) -> Answer<dto::GetBucketWebsiteOutput> {
+        absent::none(self, &request.input.bucket, Absent::Website).await
     }
 
     async fn get_bucket_replication(
         &self,
-        request: S3Request<dto::GetBucketReplicationInput>,
-    ) -> S3Result<S3Response<dto::GetBucketReplicationOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::ReplicationConfigurationNotFoundError,
-            "The replication configuration was not found",
-        )
-        .await
+        request: Ask<dto::GetBucketReplicationInput>,
+    ) -> Answer<dto::GetBucketReplicationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Replication).await
     }
 
     async fn get_object_lock_configuration(
         &self,
-        request: S3Request<dto::GetObjectLockConfigurationInput>,
-    ) -> S3Result<S3Response<dto::GetObjectLockConfigurationOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::ObjectLockConfigurationNotFoundError,
-            "Object Lock configuration does not exist for this bucket",
-        )
-        .await
+        request: Ask<dto::GetObjectLockConfigurationInput>,
+    ) -> Answer<dto::GetObjectLockConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Locks).await
     }
 
     async fn get_object_retention(
         &self,
-        request: S3Request<dto::GetObjectRetentionInput>,
-    ) -> S3Result<S3Response<dto::GetObjectRetentionOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::NoSuchObjectLockConfiguration,
-            "The specified object does not have a ObjectLock configuration",
-        )
-        .await
+        request: Ask<dto::GetObjectRetentionInput>,
+    ) -> Answer<dto::GetObjectRetentionOutput> {
+        absent::none(self, &request.input.bucket, Absent::Lock).await
     }
 
     async fn get_object_legal_hold(
         &self,
-        request: S3Request<dto::GetObjectLegalHoldInput>,
-    ) -> S3Result<S3Response<dto::GetObjectLegalHoldOutput>> {
-        absent::none(
-            self,
-            &request.input.bucket,
-            S3ErrorCode::NoSuchObjectLockConfiguration,
-            "The specified object does not have a ObjectLock configuration",
-        )
-        .await
+        request: Ask<dto::GetObjectLegalHoldInput>,
+    ) -> Answer<dto::GetObjectLegalHoldOutput> {
+        absent::none(self, &request.input.bucket, Absent::Lock).await
     }
 
     async fn get_public_access_block(
         &self,
-        request: S3Request<dto::GetPublicAccessBlockInput>,
-    ) -> S3Result<S3Response<dto::GetPublicAccessBlockOutput>> {
-        let code = S3ErrorCode::Custom("NoSuchPublicAccessBlockConfiguration".into());
-        absent::none(self, &request.input.bucket, code, "The public access block configuration was not found").await
+        request: Ask<dto::GetPublicAccessBlockInput>,
+    ) -> Answer<dto::GetPublicAccessBlockOutput> {
+        absent::none(self, &request.input.bucket, Absent::PublicAccessBlock).await
     }
 
     async fn get_bucket_accelerate_configuration(
         &self,
-        request: S3Request<dto::GetBucketAccelerateConfigurationInput>,
-    ) -> S3Result<S3Response<dto::GetBucketAccelerateConfigurationOutput>> {
+        request: Ask<dto::GetBucketAccelerateConfigurationInput>,
+    ) -> Answer<dto::GetBucketAccelerateConfigurationOutput> {
         absent::empty(self, &request.input.bucket).await
     }
 
     async fn get_bucket_logging(
         &self,
-        request: S3Request<dto::GetBucketLoggingInput>,
-    ) -> S3Result<S3Response<dto::GetBucketLoggingOutput>> {
+        request: Ask<dto::GetBucketLoggingInput>,
+    ) -> Answer<dto::GetBucketLoggingOutput> {
         absent::empty(self, &request.input.bucket).await
     }
 
     async fn get_bucket_notification_configuration(
         &self,
-        request: S3Request<dto::GetBucketNotificationConfigurationInput>,
-    ) -> S3Result<S3Response<dto::GetBucketNotificationConfigurationOutput>> {
+        request: Ask<dto::GetBucketNotificationConfigurationInput>,
+    ) -> Answer<dto::GetBucketNotificationConfigurationOutput> {
         absent::empty(self, &request.input.bucket).await
     }
 
     async fn get_bucket_request_payment(
         &self,
-        request: S3Request<dto::GetBucketRequestPaymentInput>,
-    ) -> S3Result<S3Response<dto::GetBucketRequestPaymentOutput>> {
+        request: Ask<dto::GetBucketRequestPaymentInput>,
+    ) -> Answer<dto::GetBucketRequestPaymentOutput> {
         absent::request_payment(self, request).await
     }
 
     async fn get_bucket_ownership_controls(
         &self,
-        request: S3Request<dto::GetBucketOwnershipControlsInput>,
-    ) -> S3Result<S3Response<dto::GetBucketOwnershipControlsOutput>> {
+        request: Ask<dto::GetBucketOwnershipControlsInput>,
+    ) -> Answer<dto::GetBucketOwnershipControlsOutput> {
         absent::ownership(self, request).await
+    }
+
+    async fn put_bucket_ownership_controls(
+        &self,
+        request: Ask<dto::PutBucketOwnershipControlsInput>,
+    ) -> Answer<dto::PutBucketOwnershipControlsOutput> {
+        absent::set_ownership(self, request).await
+    }
+
+    async fn get_bucket_analytics_configuration(
+        &self,
+        request: Ask<dto::GetBucketAnalyticsConfigurationInput>,
+    ) -> Answer<dto::GetBucketAnalyticsConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Other).await
+    }
+
+    async fn get_bucket_inventory_configuration(
+        &self,
+        request: Ask<dto::GetBucketInventoryConfigurationInput>,
+    ) -> Answer<dto::GetBucketInventoryConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Other).await
+    }
+
+    async fn get_bucket_metrics_configuration(
+        &self,
+        request: Ask<dto::GetBucketMetricsConfigurationInput>,
+    ) -> Answer<dto::GetBucketMetricsConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Other).await
+    }
+
+    async fn get_bucket_intelligent_tiering_configuration(
+        &self,
+        request: Ask<dto::GetBucketIntelligentTieringConfigurationInput>,
+    ) -> Answer<dto::GetBucketIntelligentTieringConfigurationOutput> {
+        absent::none(self, &request.input.bucket, Absent::Other).await
+    }
+
+    async fn list_bucket_analytics_configurations(
+        &self,
+        request: Ask<dto::ListBucketAnalyticsConfigurationsInput>,
+    ) -> Answer<dto::ListBucketAnalyticsConfigurationsOutput> {
+        let none = dto::ListBucketAnalyticsConfigurationsOutput { is_truncated: Some(false), ..Default::default() };
+        absent::only(self, &request.input.bucket, none).await
+    }
+
+    async fn list_bucket_inventory_configurations(
+        &self,
+        request: Ask<dto::ListBucketInventoryConfigurationsInput>,
+    ) -> Answer<dto::ListBucketInventoryConfigurationsOutput> {
+        let none = dto::ListBucketInventoryConfigurationsOutput { is_truncated: Some(false), ..Default::default() };
+        absent::only(self, &request.input.bucket, none).await
+    }
+
+    async fn list_bucket_metrics_configurations(
+        &self,
+        request: Ask<dto::ListBucketMetricsConfigurationsInput>,
+    ) -> Answer<dto::ListBucketMetricsConfigurationsOutput> {
+        let none = dto::ListBucketMetricsConfigurationsOutput { is_truncated: Some(false), ..Default::default() };
+        absent::only(self, &request.input.bucket, none).await
+    }
+
+    async fn list_bucket_intelligent_tiering_configurations(
+        &self,
+        request: Ask<dto::ListBucketIntelligentTieringConfigurationsInput>,
+    ) -> Answer<dto::ListBucketIntelligentTieringConfigurationsOutput> {
+        let none =
+            dto::ListBucketIntelligentTieringConfigurationsOutput { is_truncated: Some(false), ..Default::default() };
+        absent::only(self, &request.input.bucket, none).await
+    }
+
+    // What is not there is deleted already.
+    async fn delete_bucket_policy(
+        &self,
+        request: Ask<dto::DeleteBucketPolicyInput>,
+    ) -> Answer<dto::DeleteBucketPolicyOutput> {
+        absent::empty(self, &request.input.bucket).await
+    }
+
+    async fn delete_bucket_lifecycle(
+        &self,
+        request: Ask<dto::DeleteBucketLifecycleInput>,
+    ) -> Answer<dto::DeleteBucketLifecycleOutput> {
+        absent::empty(self, &request.input.bucket).await
+    }
+
+    async fn delete_bucket_website(
+        &self,
+        request: Ask<dto::DeleteBucketWebsiteInput>,
+    ) -> Answer<dto::DeleteBucketWebsiteOutput> {
+        absent::empty(self, &request.input.bucket).await
+    }
+
+    async fn delete_bucket_encryption(
+        &self,
+        request: Ask<dto::DeleteBucketEncryptionInput>,
+    ) -> Answer<dto::DeleteBucketEncryptionOutput> {
+        absent::empty(self, &request.input.bucket).await
+    }
+
+    async fn delete_bucket_replication(
+        &self,
+        request: Ask<dto::DeleteBucketReplicationInput>,
+    ) -> Answer<dto::DeleteBucketReplicationOutput> {
+        absent::empty(self, &request.input.bucket).await
+    }
+
+    async fn delete_public_access_block(
+        &self,
+        request: Ask<dto::DeletePublicAccessBlockInput>,
+    ) -> Answer<dto::DeletePublicAccessBlockOutput> {
+        absent::empty(self, &request.input.bucket).await
     }
 }

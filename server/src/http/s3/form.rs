@@ -78,8 +78,8 @@ pub(super) async fn answer(
     form.fields.push(("bucket".to_owned(), bucket.to_owned()));
     let caller = prove(door, ticket, &form).await?;
     let policy = Policy::read(form.required("policy")?)?;
-    policy.check(text::second(Timestamp::now()), &form.fields)?;
     let key = form.required("key")?.replace("${filename}", &form.file_name);
+    check_policy(&policy, &form, &key)?;
     if key.is_empty() || key.len() > crate::domain::name::MAX_PATH {
         return Err(said(S3ErrorCode::KeyTooLongError, "A key has 1 to 1024 bytes"));
     }
@@ -110,6 +110,18 @@ pub(super) async fn answer(
     let object = door.services.put_key(caller, put, body, check).await.map_err(error::of)?;
     let location = door.settings.location(headers, bucket, &key);
     Ok(wish.answer(bucket, &key, &etag, object.version.as_ref().map(|version| version.as_str()), &location))
+}
+
+/// Holds the fields against the policy. A key may be as the form has it, or as it is once the name of the file stands in
+/// it: a signer may have meant either.
+fn check_policy(policy: &Policy, form: &Form, key: &str) -> S3Result<()> {
+    let now = text::second(Timestamp::now());
+    let named = form.fields.iter().map(|(name, value)| match name.as_str() {
+        "key" => (name.clone(), key.to_owned()),
+        _ => (name.clone(), value.clone()),
+    });
+    let named: Vec<(String, String)> = named.collect();
+    policy.check(now, &named).or_else(|refused| policy.check(now, &form.fields).map_err(|_| refused))
 }
 
 /// Reads the fields up to the file.

@@ -1,6 +1,15 @@
 //! What stands before `s3s`: the checks it does not make, the answers it has none for, and what its answers lack.
 
-use super::{S3Door, S3Settings, error, error::said, form, host::Domain, old_link, preflight, proof, ticket::Ticket};
+use super::{
+    S3Door, S3Settings,
+    again::{without_nonsense, without_proof},
+    error,
+    error::said,
+    form,
+    host::Domain,
+    old_link, preflight, proof,
+    ticket::Ticket,
+};
 use crate::{
     domain::{audit::AuditEvent, caller::Identity, time::Timestamp},
     http::{
@@ -45,7 +54,8 @@ pub(super) async fn answer(State(door): State<S3Door>, request: Request) -> Resp
     if let (Some(bucket), Some(origin)) = (&asked.bucket, &asked.origin)
         && asked.method != Method::OPTIONS
     {
-        preflight::decorate(door, bucket, origin, &asked.method, &mut response).await;
+        let method = asked.asked_method.as_deref().unwrap_or(asked.method.as_str());
+        preflight::decorate(door, bucket, origin, method, &mut response).await;
     }
     let (response, outcome) = finish(door, asked, ticket, response).await;
     told.outcome = outcome;
@@ -57,7 +67,11 @@ struct Asked {
     method: Method,
     path: String,
     bucket: Option<String>,
+    /// Whether it is about an object, and not about the bucket.
+    has_key: bool,
     origin: Option<String>,
+    /// The method that a browser says it asks about, whatever the request does.
+    asked_method: Option<String>,
     peer: Option<IpAddr>,
     request_id: String,
 }
@@ -66,11 +80,14 @@ impl Asked {
     fn of(request: &Request, door: &S3Door) -> Self {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (bucket, has_key) = place_of(&door.settings, headers, request.uri());
         Self {
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
-            bucket: bucket_of(&door.settings, headers, request.uri()),
+            bucket,
+            has_key,
             origin: text(header::ORIGIN),
+            asked_method: text(header::ACCESS_CONTROL_REQUEST_METHOD),
             peer: auth::address(request, door.settings.behind_proxy),
             request_id: request.extensions().get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
         }
@@ -81,16 +98,18 @@ impl Asked {
     }
 }
 
-/// The bucket that a request names by its host or its path.
-fn bucket_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+/// The bucket that a request names by its host or its path, and whether it names a key in it.
+fn place_of(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> (Option<String>, bool) {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let path = uri.path().trim_start_matches('/');
     if let Some(bucket) =
         settings.domain.as_deref().and_then(|domain| Domain::new(domain).bucket(host).map(str::to_owned))
     {
-        return Some(bucket.to_ascii_lowercase());
+        return (Some(bucket.to_ascii_lowercase()), !path.is_empty());
     }
-    let first = uri.path().trim_start_matches('/').split('/').next().filter(|first| !first.is_empty())?;
-    percent_encoding::percent_decode_str(first).decode_utf8().ok().map(|name| name.into_owned())
+    let (first, key) = path.split_once('/').unwrap_or((path, ""));
+    let bucket = percent_encoding::percent_decode_str(first).decode_utf8().ok();
+    (bucket.filter(|bucket| !bucket.is_empty()).map(|name| name.into_owned()), !key.is_empty())
 }
 
 async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Request) -> S3Result<Response> {
@@ -100,25 +119,34 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     if !is_answered(asked, request.uri()) {
         return Err(said(S3ErrorCode::MethodNotAllowed, "The specified method is not allowed against this resource."));
     }
+    if names_unknown(request.uri()) {
+        return Err(error::not_implemented("What the query of this request asks for is not built yet"));
+    }
     proof::check(&door.settings, request.headers(), request.uri())?;
     if asked.method == Method::POST
-        && is_form(request.headers())
+        && !asked.has_key
         && let Some(bucket) = &asked.bucket
     {
-        let (head, body) = request.into_parts();
-        return form::answer(door, ticket, bucket, &head.headers, body).await;
+        if is_form(request.headers()) {
+            let (head, body) = request.into_parts();
+            return form::answer(door, ticket, bucket, &head.headers, body).await;
+        }
+        if names(request.uri()).next().is_none() {
+            let sentence = "Bucket POST must be of the enclosure-type multipart/form-data";
+            return Err(said(S3ErrorCode::PreconditionFailed, sentence));
+        }
     }
-    let request = with_checked_body(request).await?;
+    let request = with_checked_body(proof::with_time(request)).await?;
     if old_link::is_one(request.uri().query().unwrap_or_default()) {
         let (method, headers, uri) = (request.method(), request.headers(), request.uri());
         old_link::prove(&door.services, &door.settings, ticket, method, headers, uri).await?;
         ticket.fill(|entries| entries.bucket.clone_from(&asked.bucket));
         return call(&door.proven, ticket, without_proof(request)).await;
     }
-    let without_range = without_bad_range(&request);
+    let sensible = without_nonsense(&request);
     let mut response = call(&door.s3s, ticket, request).await?;
     let entries = ticket.entries();
-    if let Some(again) = without_range
+    if let Some(again) = sensible
         && response.status() == StatusCode::BAD_REQUEST
         // Set after the proof was verified, and only then.
         && entries.operation.is_some()
@@ -126,19 +154,65 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     {
         response = call(&door.proven, ticket, again).await?;
     }
+    if entries.operation == Some("HeadObject") && response.headers().contains_key(header::CONTENT_RANGE) {
+        // `s3s` knows no other success of this one.
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
     if entries.operation == Some("GetObjectAttributes") && response.status().is_success() {
         return Ok(with_bare_tag(response).await);
     }
     Ok(response)
 }
 
+/// The names in a query.
+fn names(uri: &Uri) -> impl Iterator<Item = &str> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.map(|pair| pair.split('=').next().unwrap_or_default()).filter(|name| !name.is_empty())
+}
+
+/// Whether a query asks for something that `s3s` does not know and would pass over: what it then did would be another
+/// operation.
+fn names_unknown(uri: &Uri) -> bool {
+    const UNKNOWN: [&str; 6] = [
+        "abac",
+        "annotation",
+        "metadataConfiguration",
+        "metadataInventoryTable",
+        "metadataJournalTable",
+        "renameObject",
+    ];
+    names(uri).any(|name| UNKNOWN.contains(&name))
+}
+
 /// Whether S3 has any operation for this method at this place.
 fn is_answered(asked: &Asked, uri: &Uri) -> bool {
-    let is_object = asked.path.trim_start_matches('/').split_once('/').is_some_and(|(_, key)| !key.is_empty());
+    /// Of a bucket, or only read of an object: with a key, to `s3s` these are a put or a deletion of the object.
+    const NOT_WRITTEN: [&str; 13] = [
+        "cors",
+        "encryption",
+        "lifecycle",
+        "logging",
+        "notification",
+        "ownershipControls",
+        "policy",
+        "publicAccessBlock",
+        "replication",
+        "torrent",
+        "uploads",
+        "versioning",
+        "website",
+    ];
+    const NOT_DELETED: [&str; 4] = ["acl", "legal-hold", "restore", "retention"];
+    const POSTED: [&str; 4] = ["restore", "select", "uploadId", "uploads"];
+    let names_any = |list: &[&str]| names(uri).any(|name| list.contains(&name));
     match asked.method {
         Method::GET => true,
-        Method::HEAD | Method::PUT | Method::DELETE => asked.bucket.is_some(),
-        Method::POST => asked.bucket.is_some() && (!is_object || uri.query().is_some_and(|query| !query.is_empty())),
+        Method::HEAD => asked.bucket.is_some(),
+        Method::PUT => asked.bucket.is_some() && !(asked.has_key && names_any(&NOT_WRITTEN)),
+        Method::DELETE => {
+            asked.bucket.is_some() && !(asked.has_key && (names_any(&NOT_WRITTEN) || names_any(&NOT_DELETED)))
+        }
+        Method::POST => asked.bucket.is_some() && (!asked.has_key || names_any(&POSTED)),
         _ => false,
     }
 }
@@ -150,39 +224,6 @@ async fn call(s3s: &S3Service, ticket: &Ticket, request: Request) -> S3Result<Re
         error::of(crate::domain::Error::internal(Box::<dyn std::error::Error + Send + Sync>::from(cause)))
     })?;
     Ok(response.map(Body::new))
-}
-
-/// A read whose range makes no sense is a read of everything (RFC 9110, §14.2), which `s3s` does not know: the same
-/// request without the range, and without its proof, which covers the range.
-fn without_bad_range(request: &Request) -> Option<Request> {
-    let range = request.headers().get(header::RANGE)?;
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read || range.to_str().is_ok_and(|range| s3s::dto::Range::parse(range).is_ok()) {
-        return None;
-    }
-    let mut again = Request::new(Body::empty());
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = request.uri().clone();
-    again.headers_mut().clone_from(request.headers());
-    again.headers_mut().remove(header::RANGE);
-    Some(without_proof(again))
-}
-
-/// A request whose proof was verified, for a service that looks at none.
-fn without_proof(mut request: Request) -> Request {
-    const PROOF: [&str; 3] = ["AWSAccessKeyId", "Signature", "Expires"];
-    let query = request.uri().query().unwrap_or_default();
-    let is_proof = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        name.starts_with("X-Amz-") || PROOF.contains(&name)
-    };
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_proof(pair)).collect();
-    // Part of an address that was one.
-    if let Ok(uri) = format!("{}?{}", request.uri().path(), rest.join("&")).parse() {
-        *request.uri_mut() = uri;
-    }
-    request.headers_mut().remove(header::AUTHORIZATION);
-    request
 }
 
 /// In this one answer S3 writes a tag without quotes.
@@ -245,11 +286,9 @@ fn has_small_body(request: &Request) -> bool {
     ];
     let streamed =
         request.headers().get("x-amz-content-sha256").is_some_and(|value| value.as_bytes().starts_with(b"STREAMING"));
-    let query = request.uri().query().unwrap_or_default();
-    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
     !streamed
         && matches!(*request.method(), Method::PUT | Method::POST)
-        && names.into_iter().any(|name| ABOUT.contains(&name))
+        && names(request.uri()).any(|name| ABOUT.contains(&name))
 }
 
 fn compare(headers: &HeaderMap, bytes: &Bytes) -> S3Result<()> {
@@ -306,6 +345,11 @@ async fn finish(door: &S3Door, asked: &Asked, ticket: &Ticket, response: Respons
             response = complete_error(asked, ticket, &host_id, render(error)).await.0;
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+    }
+    if response.status() == StatusCode::NOT_MODIFIED {
+        // It has no content, and the length would be that of an error.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = Body::empty();
     }
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&asked.request_id) {

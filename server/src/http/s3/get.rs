@@ -10,10 +10,13 @@ use super::{
     text,
 };
 use crate::{
-    domain::{object::ObjectPart, version::VersionId},
+    domain::{object::ObjectPart, time::Timestamp, version::VersionId},
     service::{Content, KeyLookup, KeyObject},
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_RANGE, ETAG, LAST_MODIFIED},
+};
 use futures::StreamExt;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -47,15 +50,17 @@ pub(super) fn found(lookup: KeyLookup) -> S3Result<Box<KeyObject>> {
         KeyLookup::Object(object) => Ok(object),
         KeyLookup::NoKey => Err(said(S3ErrorCode::NoSuchKey, "The specified key does not exist")),
         KeyLookup::NoVersion => Err(said(S3ErrorCode::NoSuchVersion, "The specified version does not exist")),
-        KeyLookup::Marker { version, asked } => {
+        KeyLookup::Marker { version, at, asked } => {
+            let mut headers = HeaderMap::new();
             let mut error = if asked {
                 let mut error = said(S3ErrorCode::MethodNotAllowed, "The version is the marker of a deletion");
                 error.set_status_code(StatusCode::METHOD_NOT_ALLOWED);
+                headers.insert(ALLOW, HeaderValue::from_static("DELETE"));
+                put_date(&mut headers, at);
                 error
             } else {
                 said(S3ErrorCode::NoSuchKey, "The specified key does not exist: it was deleted")
             };
-            let mut headers = HeaderMap::new();
             headers.insert(DELETE_MARKER, HeaderValue::from_static("true"));
             if let Ok(version) = HeaderValue::from_str(version.as_str()) {
                 headers.insert(VERSION_ID, version);
@@ -63,6 +68,14 @@ pub(super) fn found(lookup: KeyLookup) -> S3Result<Box<KeyObject>> {
             error.set_headers(headers);
             Err(error)
         }
+    }
+}
+
+fn put_date(headers: &mut HeaderMap, at: Timestamp) {
+    let mut date = Vec::new();
+    let told = text::timestamp(at).format(dto::TimestampFormat::HttpDate, &mut date);
+    if let (Ok(()), Ok(date)) = (told, HeaderValue::from_bytes(&date)) {
+        headers.insert(LAST_MODIFIED, date);
     }
 }
 
@@ -75,7 +88,16 @@ fn weighed(conditions: &Conditions<'_>, object: &KeyObject) -> S3Result<()> {
             let mut error = S3Error::new(S3ErrorCode::NotModified);
             let mut headers = HeaderMap::new();
             if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", object.etag())) {
-                headers.insert(axum::http::header::ETAG, etag);
+                headers.insert(ETAG, etag);
+            }
+            put_date(&mut headers, object.object().updated_at);
+            // What a cache may have to know anew (RFC 9110, §15.4.5).
+            let kept = &object.attributes.described.headers;
+            if let Some(value) = kept.get("cache-control").and_then(|value| HeaderValue::from_str(value).ok()) {
+                headers.insert(CACHE_CONTROL, value);
+            }
+            if let Some(version) = shown_version(object).and_then(|version| HeaderValue::from_str(&version).ok()) {
+                headers.insert(VERSION_ID, version);
             }
             error.set_headers(headers);
             Err(error)
@@ -114,7 +136,7 @@ fn satisfiable(range: &dto::Range, size: u64) -> S3Result<Range<u64>> {
         let mut error = said(S3ErrorCode::InvalidRange, "The requested range is not satisfiable");
         let mut headers = HeaderMap::new();
         if let Ok(whole) = HeaderValue::from_str(&format!("bytes */{size}")) {
-            headers.insert(axum::http::header::CONTENT_RANGE, whole);
+            headers.insert(CONTENT_RANGE, whole);
         }
         error.set_headers(headers);
         error
@@ -176,7 +198,7 @@ fn shown_sum(object: &KeyObject, chosen: &Chosen, mode: Option<&dto::ChecksumMod
 }
 
 /// The version that an answer tells; a bucket that never kept versions tells none.
-fn shown_version(object: &KeyObject) -> Option<String> {
+pub(super) fn shown_version(object: &KeyObject) -> Option<String> {
     (object.bucket.versioning != crate::domain::version::Versioning::Never).then(|| object.version.to_string())
 }
 
@@ -255,7 +277,6 @@ pub(super) async fn head_object(
     let chosen = chosen(door, &object, input.range.as_ref(), input.part_number).await?;
     let shown = Shown::of(&object.attributes);
     let sums = shown_sum(&object, &chosen, input.checksum_mode.as_ref());
-    let status = chosen.is_part.then_some(StatusCode::PARTIAL_CONTENT);
     let tags = object.attributes.tags.len();
     let output = HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
@@ -282,7 +303,6 @@ pub(super) async fn head_object(
         ..HeadObjectOutput::default()
     };
     let mut response = S3Response::new(output);
-    response.status = status;
     if tags > 0 {
         response.headers.insert("x-amz-tagging-count", HeaderValue::from(tags));
     }

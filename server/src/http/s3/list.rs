@@ -134,7 +134,8 @@ pub(super) async fn list_objects_v2(
     check_encoding(encoding)?;
     let prefix = input.prefix.unwrap_or_default();
     let delimiter = delimiter(input.delimiter);
-    let after = match &input.continuation_token {
+    // An empty token is none, and is told again.
+    let after = match input.continuation_token.as_deref().filter(|token| !token.is_empty()) {
         Some(token) => Some(
             Position::from_token("continuation-token", token)
                 .map_err(|_| said(S3ErrorCode::InvalidArgument, "The continuation token provided is incorrect"))?,

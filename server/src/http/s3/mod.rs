@@ -9,6 +9,7 @@
 
 mod absent;
 mod acl;
+mod again;
 mod attributes;
 mod body;
 mod bucket;

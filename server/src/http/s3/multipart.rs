@@ -114,6 +114,7 @@ pub(super) async fn upload_part(
     if input.sse_customer_algorithm.is_some() || input.sse_customer_key.is_some() {
         return Err(error::not_implemented("Encryption on the server's side is not built yet"));
     }
+    body::refuse_endless(&request.headers)?;
     if input.content_length.is_some_and(|length| length > super::put::MOST_AT_ONCE) {
         return Err(said(S3ErrorCode::EntityTooLarge, "Your proposed upload exceeds the maximum allowed object size"));
     }
@@ -209,6 +210,9 @@ pub(super) async fn list_parts(
     let input = request.input;
     let most = super::list::page_size(input.max_parts)?;
     let after = input.part_number_marker.unwrap_or(0);
+    if after < 0 {
+        return Err(said(S3ErrorCode::InvalidArgument, "part-number-marker must not be negative"));
+    }
     let services = &door.services;
     let upload =
         services.receiving_upload(caller, &input.bucket, &input.key, &input.upload_id).await.map_err(error::of)?;

@@ -3,7 +3,7 @@
 use super::{S3Door, cors, error::said, front};
 use axum::{
     body::Body,
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::Response,
 };
 use s3s::S3ErrorCode;
@@ -54,10 +54,10 @@ fn names(list: &str) -> Vec<String> {
 }
 
 /// Tells a browser that a page of `origin` may see the answer, if the bucket says so.
-pub(super) async fn decorate(door: &S3Door, bucket: &str, origin: &str, method: &Method, response: &mut Response) {
+pub(super) async fn decorate(door: &S3Door, bucket: &str, origin: &str, method: &str, response: &mut Response) {
     // A bucket that is not there has no rules, and the answer says what is the matter.
     let Ok(Some(rules)) = door.services.cors_of(bucket).await else { return };
-    if let Some(rule) = cors::matching(&rules, origin, method.as_str(), &[]) {
+    if let Some(rule) = cors::matching(&rules, origin, method, &[]) {
         rule.answer(origin, &[], response.headers_mut());
     }
 }

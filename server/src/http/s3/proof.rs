@@ -2,7 +2,10 @@
 
 use super::{S3Settings, error::said};
 use crate::{domain::time::Timestamp, http::auth};
-use axum::http::{HeaderMap, Uri, header};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, Uri, header},
+};
 use s3s::{S3ErrorCode, S3Result};
 
 /// How long a link may live, in seconds: S3's limit.
@@ -41,9 +44,10 @@ pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3
         check_region(settings, credential, S3ErrorCode::AuthorizationHeaderMalformed)?;
         let signed = header.split("SignedHeaders=").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         check_signed_headers(signed.unwrap_or_default(), headers, &[])?;
-        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok()).unwrap_or_default();
-        if !is_time(date) {
-            return Err(said(S3ErrorCode::AccessDenied, "AWS authentication requires a valid x-amz-date header"));
+        let date = headers.get("x-amz-date").and_then(|date| date.to_str().ok());
+        if !date.map_or_else(|| time_of_date(headers).is_some(), is_time) {
+            let sentence = "AWS authentication requires a valid Date or x-amz-date header";
+            return Err(said(S3ErrorCode::AccessDenied, sentence));
         }
         if headers.get("x-amz-content-sha256").is_some_and(|word| !says_what_comes(word.as_bytes())) {
             return Err(said(
@@ -81,6 +85,26 @@ pub(super) fn check(settings: &S3Settings, headers: &HeaderMap, uri: &Uri) -> S3
         }
     }
     Ok(())
+}
+
+/// A request that was signed at the time of its `Date`, with that time where `s3s` looks for it. The header is not among
+/// those that were signed; the date is, if it was to count.
+pub(super) fn with_time(mut request: Request) -> Request {
+    let headers = request.headers();
+    if headers.contains_key(header::AUTHORIZATION)
+        && !headers.contains_key("x-amz-date")
+        && let Some(time) = time_of_date(headers)
+    {
+        request.headers_mut().insert("x-amz-date", time);
+    }
+    request
+}
+
+/// The time of the `Date` of a request, as signatures write it.
+fn time_of_date(headers: &HeaderMap) -> Option<HeaderValue> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+    HeaderValue::from_str(&time.strftime("%Y%m%dT%H%M%SZ").to_string()).ok()
 }
 
 /// `YYYYMMDDTHHMMSSZ`

@@ -33,6 +33,7 @@ pub(super) async fn put_object(
     if input.write_offset_bytes.is_some() {
         return Err(error::not_implemented("Appending to objects is not built"));
     }
+    body::refuse_endless(&request.headers)?;
     if input.content_length.is_some_and(|length| length > MOST_AT_ONCE) {
         return Err(said(S3ErrorCode::EntityTooLarge, "Your proposed upload exceeds the maximum allowed object size"));
     }

@@ -4,7 +4,7 @@ use super::{
     door::Operations,
     error,
     error::said,
-    get::{found, version},
+    get::{found, shown_version, version},
 };
 use crate::domain::attributes::Tags;
 use s3s::{
@@ -37,7 +37,7 @@ pub(super) async fn get_object_tagging(
     let wanted = version(input.version_id.as_deref())?;
     let lookup = door.services.open_key(door.caller()?, &input.bucket, &input.key, wanted.as_ref()).await;
     let object = found(lookup.map_err(error::of)?)?;
-    let version_id = wanted.map(|version| version.to_string());
+    let version_id = shown_version(&object);
     Ok(S3Response::new(GetObjectTaggingOutput { tag_set: shown(&object.attributes.tags), version_id }))
 }
 
@@ -49,8 +49,8 @@ pub(super) async fn put_object_tagging(
     let wanted = version(input.version_id.as_deref())?;
     let tags = sent(input.tagging, Tags::MOST)?;
     let lookup = door.services.set_object_tags(door.caller()?, &input.bucket, &input.key, wanted.as_ref(), tags).await;
-    found(lookup.map_err(error::of)?)?;
-    Ok(S3Response::new(PutObjectTaggingOutput { version_id: wanted.map(|version| version.to_string()) }))
+    let object = found(lookup.map_err(error::of)?)?;
+    Ok(S3Response::new(PutObjectTaggingOutput { version_id: shown_version(&object) }))
 }
 
 pub(super) async fn delete_object_tagging(
@@ -61,8 +61,8 @@ pub(super) async fn delete_object_tagging(
     let wanted = version(input.version_id.as_deref())?;
     let none = Tags::default();
     let lookup = door.services.set_object_tags(door.caller()?, &input.bucket, &input.key, wanted.as_ref(), none).await;
-    found(lookup.map_err(error::of)?)?;
-    Ok(S3Response::new(DeleteObjectTaggingOutput { version_id: wanted.map(|version| version.to_string()) }))
+    let object = found(lookup.map_err(error::of)?)?;
+    Ok(S3Response::new(DeleteObjectTaggingOutput { version_id: shown_version(&object) }))
 }
 
 pub(super) async fn get_bucket_tagging(

@@ -28,7 +28,7 @@ pub(super) fn timestamp(time: Timestamp) -> dto::Timestamp {
 
 /// The second of an instant, which is all that HTTP dates tell.
 pub(super) fn second(time: Timestamp) -> i64 {
-    time.0.div_euclid(1_000_000)
+    time.second()
 }
 
 /// The second of a date that a client sent.

@@ -49,7 +49,8 @@ use sync_rows::{
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
-    a_version_comes_back_beside_an_upload, no_door_loses_a_version, versions_are_what_s3_says,
+    a_deletion_asks_what_it_would_take_away, a_version_comes_back_beside_an_upload, no_door_loses_a_version,
+    versions_are_what_s3_says,
 };
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
@@ -605,6 +606,7 @@ suite![
     versions_are_what_s3_says,
     a_deleted_bucket_takes_its_versions_along,
     a_condition_is_asked_in_the_commit,
+    a_deletion_asks_what_it_would_take_away,
     no_door_loses_a_version,
     a_version_comes_back_beside_an_upload,
     a_plan_is_read_in_its_order_and_written_only_by_who_holds_the_run,

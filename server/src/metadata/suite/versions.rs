@@ -8,7 +8,7 @@ use crate::{
         name::BucketName,
         package::Package,
         redundancy::Redundancy,
-        version::{VersionId, Versioning, WriteCondition},
+        version::{DeleteCondition, VersionId, Versioning, WriteCondition},
     },
     metadata::{Deleted, OpenedObject, VersionsFrom},
 };
@@ -183,6 +183,39 @@ pub(super) async fn a_condition_is_asked_in_the_commit(fixture: Fixture) {
     write("x", 5, tagged("tag1")).await.unwrap();
     let opened = opened(&fixture, "p/x").await.unwrap();
     assert_eq!(opened.attributes.etag.as_deref(), Some("tag5"), "what was refused changed nothing");
+}
+
+pub(super) async fn a_deletion_asks_what_it_would_take_away(fixture: Fixture) {
+    let bucket = fixture.bucket("b").await.unwrap();
+    let home = fixture.package(&bucket, "p").await.unwrap();
+    set(&fixture, &bucket, Versioning::Enabled).await;
+    let old = put(&fixture, &home, "p/x", 1, 1).await;
+    let young = put(&fixture, &home, "p/x", 2, 22).await;
+    let ask = |version: Option<&str>, condition: DeleteCondition| {
+        let (bucket, version) = (home.bucket, version.and_then(VersionId::parse));
+        fixture.write(move |rows| {
+            Box::pin(async move { rows.check_deletion(bucket, "p/x", version.as_ref(), &condition).await })
+        })
+    };
+    let sized = |size: i64| DeleteCondition { size: Some(size), ..DeleteCondition::default() };
+    let timed = |second: i64| DeleteCondition { second: Some(second), ..DeleteCondition::default() };
+    let tagged = |tags: &[&str]| DeleteCondition {
+        tags: Some(tags.iter().map(|tag| (*tag).to_owned()).collect()),
+        ..DeleteCondition::default()
+    };
+    for (version, size) in [(None, 22), (Some(&*young), 22), (Some(&*old), 1)] {
+        ask(version, sized(size)).await.unwrap();
+        ask(version, timed(NOW.second())).await.unwrap();
+        ask(version, tagged(&[])).await.unwrap();
+        for wrong in [sized(size + 1), timed(NOW.second() + 1), tagged(&["x"])] {
+            let refused = ask(version, wrong.clone()).await;
+            assert!(matches!(refused, Err(Error::Precondition(_))), "{version:?} {wrong:?}: {refused:?}");
+        }
+    }
+    delete(&fixture, &home, "p/x", None).await;
+    assert!(matches!(ask(None, tagged(&[])).await, Err(Error::NotFound { .. })), "a marker has no tag");
+    ask(None, sized(9)).await.unwrap();
+    ask(Some(&old), sized(1)).await.unwrap();
 }
 
 /// What the calls of `/v1` do in a bucket that keeps versions.

@@ -5,7 +5,7 @@ use crate::{
         Error, Result,
         caller::{Caller, Right},
         time::Timestamp,
-        version::{VersionId, WriteCondition},
+        version::{DeleteCondition, VersionId},
     },
     metadata::Deleted,
     service::Services,
@@ -17,7 +17,7 @@ pub(crate) struct DeleteKey {
     pub(crate) key: String,
     /// For good this version, and not what is present.
     pub(crate) version: Option<VersionId>,
-    pub(crate) condition: Option<WriteCondition>,
+    pub(crate) condition: DeleteCondition,
 }
 
 impl Services {
@@ -39,8 +39,8 @@ impl Services {
                     let now = Timestamp::now();
                     let mut outcomes = Vec::with_capacity(keys.len());
                     for DeleteKey { key, version, condition } in keys {
-                        if let Some(condition) = condition {
-                            match rows.check_condition(bucket, &key, &condition).await {
+                        if condition.asks() {
+                            match rows.check_deletion(bucket, &key, version.as_ref(), &condition).await {
                                 Ok(()) => {}
                                 Err(error @ (Error::Precondition(_) | Error::NotFound { .. })) => {
                                     outcomes.push(Err(error));

@@ -10,6 +10,7 @@ use crate::{
         id::ObjectId,
         name::BucketName,
         object::{Object, ObjectPart},
+        time::Timestamp,
         version::{VersionId, Versioning},
     },
     metadata::OpenedObject,
@@ -35,9 +36,10 @@ pub(crate) struct KeyObject {
 /// What a key holds.
 pub(crate) enum KeyLookup {
     Object(Box<KeyObject>),
-    /// The marker of a deletion; whether it was asked for by its version.
+    /// The marker of a deletion; when it was made, and whether it was asked for by its version.
     Marker {
         version: VersionId,
+        at: Timestamp,
         asked: bool,
     },
     NoKey,
@@ -91,7 +93,7 @@ impl Services {
         }
         match (rows.old_version(opened.bucket.id, key, version).await?, version) {
             (Some(old), asked) => match old.object {
-                None => Ok(KeyLookup::Marker { version: old.version, asked: asked.is_some() }),
+                None => Ok(KeyLookup::Marker { version: old.version, at: old.at, asked: asked.is_some() }),
                 Some(object) => match rows.open_version(object).await? {
                     Some(object) => self.found(opened.bucket, object),
                     // It went between the two looks.
