@@ -4,40 +4,31 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A queue with so many workers at most.
+/// A queue with at most one worker.
 #[derive(Debug)]
 pub(crate) struct Gather<T> {
     state: Mutex<State<T>>,
-    most: usize,
 }
 
 #[derive(Debug)]
 struct State<T> {
     waiting: Vec<T>,
-    working: usize,
+    working: bool,
 }
 
-/// With one worker.
 impl<T> Default for Gather<T> {
     fn default() -> Self {
-        Self::new(1)
+        Self { state: Mutex::new(State { waiting: Vec::new(), working: false }) }
     }
 }
 
 impl<T> Gather<T> {
-    /// A queue with at most `most` workers: more than one where a step mostly waits.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { state: Mutex::new(State { waiting: Vec::new(), working: 0 }), most: most.max(1) }
-    }
-
-    /// Adds an item; true when the caller must start one more worker, which calls [`take`](Self::take) until it is empty.
+    /// Adds an item; true when the caller must start a worker, which calls [`take`](Self::take) until it is empty.
     #[must_use = "without a worker the item waits for ever"]
     pub(crate) fn push(&self, item: T) -> bool {
         let mut state = self.lock();
         state.waiting.push(item);
-        let is_wanted = state.working < self.most;
-        state.working += usize::from(is_wanted);
-        is_wanted
+        !std::mem::replace(&mut state.working, true)
     }
 
     /// Takes the next batch, oldest first: as many items as `count` says of those that wait, at least one.
@@ -45,7 +36,7 @@ impl<T> Gather<T> {
     pub(crate) fn take(&self, count: impl FnOnce(&[T]) -> usize) -> Vec<T> {
         let mut state = self.lock();
         if state.waiting.is_empty() {
-            state.working -= 1;
+            state.working = false;
             return Vec::new();
         }
         let count = count(&state.waiting).clamp(1, state.waiting.len());
@@ -74,15 +65,5 @@ mod tests {
         assert_eq!(gather.take(|_| 99), [4]);
         assert!(gather.take(|_| 1).is_empty());
         assert!(gather.push(5), "the worker has stopped, so a new one must start");
-    }
-
-    #[test]
-    fn no_more_workers_than_allowed() {
-        let gather = Gather::new(2);
-        assert_eq!([gather.push(1), gather.push(2), gather.push(3)], [true, true, false]);
-        assert_eq!(gather.take(|_| 2), [1, 2]);
-        assert_eq!(gather.take(|_| 1), [3]);
-        assert!(gather.take(|_| 1).is_empty());
-        assert_eq!([gather.push(4), gather.push(5)], [true, false], "one of the two has stopped");
     }
 }

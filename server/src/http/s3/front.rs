@@ -42,7 +42,8 @@ pub(super) async fn answer(State(door): State<S3Door>, request: Request) -> Resp
     let mut told = Told { asked: Asked::of(&request, &door), door, ticket, outcome: "Unfinished".to_owned() };
     let Told { asked, door, ticket, .. } = &told;
     // A panic is told in the words of this door.
-    let answered = panic::caught(carry_out(door, asked, ticket, request)).await;
+    // Boxed, because what is inside is tens of KiB wide, and everything around it would be moved with it several times.
+    let answered = panic::caught(Box::pin(carry_out(door, asked, ticket, request))).await;
     let mut response = match answered {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => render(error),

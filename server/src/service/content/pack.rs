@@ -1,7 +1,7 @@
 //! Small content: pieces that arrive together share one chunk, one write and one sync.
 //!
-//! A flush begins as soon as a piece is there and no more than one other is running; what arrives while they run goes into
-//! the next one ([`Gather`]).
+//! A flush begins as soon as a piece is there and no flush is running; what arrives while it runs goes into the
+//! next one ([`Gather`]).
 
 use super::{ContentStore, FreshChunk, Policy};
 use crate::{
@@ -22,10 +22,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-
-/// Flushes of one policy at a time. A flush mostly waits for the disk: while one is being synced, another is put together
-/// and written. Equal pieces in two of them are stored twice.
-const FLUSHES: usize = 2;
 
 /// Where a piece came to lie.
 #[derive(Debug, Clone)]
@@ -57,8 +53,7 @@ impl Packers {
     }
 
     fn queue(&self, policy: Policy) -> Arc<Gather<Piece>> {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(queues.entry(policy).or_insert_with(|| Arc::new(Gather::new(FLUSHES))))
+        Arc::clone(self.queues.lock().unwrap_or_else(PoisonError::into_inner).entry(policy).or_default())
     }
 }
 
