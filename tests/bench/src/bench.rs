@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use crate::load::{Limit, Measured};
 use crate::server::{Kind, Server};
+use crate::sync_table::Syncs;
 use crate::{Outcome, Settings, fail};
 
 pub(crate) struct Bench {
     pub(crate) settings: Settings,
     pub(crate) results: Results,
+    pub(crate) syncs: Syncs,
     scratch: Scratch,
     contents: Cell<u64>,
 }
@@ -37,7 +39,7 @@ pub(crate) struct Series {
 impl Bench {
     pub(crate) fn new(settings: Settings) -> Outcome<Self> {
         let scratch = Scratch::new(&settings.dir)?;
-        Ok(Self { settings, results: Results::default(), scratch, contents: Cell::new(0) })
+        Ok(Self { settings, results: Results::default(), syncs: Syncs::default(), scratch, contents: Cell::new(0) })
     }
 
     /// Starts one server of every wanted kind, each in a directory of its own.

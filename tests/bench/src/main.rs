@@ -16,6 +16,7 @@ mod rclone;
 mod report;
 mod server;
 mod sigv4;
+mod sync_table;
 mod target;
 mod work;
 
@@ -40,7 +41,7 @@ pub(crate) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
 /// Side-by-side benchmarks of Holdall, Garage and s3s-fs.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
-    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import
+    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import, sync-small, sync-nothing, sync-medium, sync-fan-out, sync-memory
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these servers: holdall, holdall-s3, garage, garage-fsync, s3s-fs
@@ -76,7 +77,7 @@ pub(crate) struct Settings {
 }
 
 /// Everything that can be asked for with `--only`, in the order in which it runs.
-const WORKLOADS: [&str; 15] = [
+const WORKLOADS: [&str; 20] = [
     "floor",
     "start",
     "upload-many",
@@ -92,6 +93,11 @@ const WORKLOADS: [&str; 15] = [
     "spaces-many",
     "spaces-large",
     "spaces-import",
+    "sync-small",
+    "sync-nothing",
+    "sync-medium",
+    "sync-fan-out",
+    "sync-memory",
 ];
 
 /// Short names for the workloads of all S3 servers alone, ours among them.
@@ -181,7 +187,9 @@ async fn run(settings: Settings) -> Outcome<()> {
     let mut bench = Bench::new(settings)?;
     let failures = work::all(&mut bench).await;
     let tables = report::render(&bench);
-    println!("{tables}");
+    for (_, table) in &tables {
+        println!("{table}");
+    }
     if let Some(file) = &bench.settings.write {
         report::write_into(file, &tables)?;
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::bench::{Bench, Results, Series, median, memory};
 use crate::server::Kind;
-use crate::{Outcome, fail};
+use crate::{Outcome, fail, sync_table, work};
 
 /// A row of the first table.
 struct Row {
@@ -68,9 +68,35 @@ fn is_floor(id: &str) -> bool {
     id.starts_with("floor-")
 }
 
-enum Aim {
+#[derive(Clone, Copy)]
+pub(crate) enum Aim {
     AtLeast(f64),
     AtMost(f64),
+}
+
+/// A target that was measured.
+pub(crate) struct Verdict {
+    pub(crate) title: &'static str,
+    pub(crate) aim: Aim,
+    pub(crate) unit: &'static str,
+    pub(crate) value: f64,
+}
+
+/// The table of targets; nothing when there are none.
+pub(crate) fn verdicts(verdicts: impl Iterator<Item = Verdict>) -> String {
+    let mut lines = String::new();
+    for Verdict { title, aim, unit, value } in verdicts {
+        let (wanted, met) = match aim {
+            Aim::AtLeast(wanted) => (format!("≥ {}", number(wanted)), value >= wanted),
+            Aim::AtMost(wanted) => (format!("≤ {}", number(wanted)), value <= wanted),
+        };
+        let met = if met { "yes" } else { "**no**" };
+        let _ = writeln!(lines, "| {title} | {wanted}{unit} | {}{unit} | {met} |", number(value));
+    }
+    if lines.is_empty() {
+        return lines;
+    }
+    format!("\n| target | wanted | measured | met |\n|---|--:|--:|---|\n{lines}")
 }
 
 struct Target {
@@ -221,18 +247,37 @@ fn targets() -> Vec<Target> {
     ]
 }
 
-/// All tables as markdown.
-pub(crate) fn render(bench: &Bench) -> String {
+/// All tables as markdown: the name of the place of each in the file, and its text.
+pub(crate) fn render(bench: &Bench) -> Vec<(&'static str, String)> {
+    let mut tables = Vec::new();
+    if !bench.results.0.is_empty() {
+        tables.push(("results", render_servers(bench)));
+    }
+    let rounds = bench.settings.rounds().min(work::sync::ROUNDS);
+    for workload in sync_table::WORKLOADS {
+        let table = sync_table::render(&bench.syncs, workload);
+        if !table.is_empty() {
+            tables.push((workload, format!("{}; rounds: {rounds}.{}\n\n{table}", machine(), quick(bench))));
+        }
+    }
+    tables
+}
+
+fn quick(bench: &Bench) -> &'static str {
+    if bench.settings.quick { " **Quick run: smaller sizes, not to be quoted.**" } else { "" }
+}
+
+fn render_servers(bench: &Bench) -> String {
     let results = &bench.results;
     let mut out = String::new();
     let settings = &bench.settings;
-    let quick = if settings.quick { " **Quick run: smaller sizes, not to be quoted.**" } else { "" };
     let _ = writeln!(
         out,
-        "{}; {} rounds of {:.1} s.{quick}\n",
+        "{}; {} rounds of {:.1} s.{}\n",
         machine(),
         settings.rounds(),
-        settings.duration().as_secs_f64()
+        settings.duration().as_secs_f64(),
+        quick(bench)
     );
 
     let _ = writeln!(out, "Medians over the rounds, lowest and highest in brackets.\n");
@@ -246,19 +291,10 @@ pub(crate) fn render(bench: &Bench) -> String {
         let _ = writeln!(out, "| {} | {} | {} |", row.title, row.unit, cells.join(" | "));
     }
 
-    let mut lines = String::new();
-    for Target { title, aim, unit, value } in targets() {
-        let Some(value) = value(results) else { continue };
-        let (wanted, met) = match aim {
-            Aim::AtLeast(wanted) => (format!("≥ {}", number(wanted)), value >= wanted),
-            Aim::AtMost(wanted) => (format!("≤ {}", number(wanted)), value <= wanted),
-        };
-        let met = if met { "yes" } else { "**no**" };
-        let _ = writeln!(lines, "| {title} | {wanted}{unit} | {}{unit} | {met} |", number(value));
-    }
-    if !lines.is_empty() {
-        let _ = write!(out, "\n| target | wanted | measured | met |\n|---|--:|--:|---|\n{lines}");
-    }
+    let measured = targets()
+        .into_iter()
+        .filter_map(|Target { title, aim, unit, value }| Some(Verdict { title, aim, unit, value: value(results)? }));
+    out.push_str(&verdicts(measured));
 
     let mut lines = String::new();
     for row in ROWS {
@@ -305,17 +341,22 @@ pub(crate) fn render(bench: &Bench) -> String {
 }
 
 fn cell(series: &Series) -> String {
-    let Some(middle) = median(&series.values) else { return String::new() };
-    if series.values.len() == 1 {
+    cell_of(&series.values)
+}
+
+/// The median, and lowest and highest in brackets.
+pub(crate) fn cell_of(values: &[f64]) -> String {
+    let Some(middle) = median(values) else { return String::new() };
+    if values.len() == 1 {
         return number(middle);
     }
-    let lowest = series.values.iter().copied().fold(f64::INFINITY, f64::min);
-    let highest = series.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     format!("{} ({}–{})", number(middle), number(lowest), number(highest))
 }
 
 /// Three digits that matter; thousands apart.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         size if size < 10.0 => 2,
         size if size < 100.0 => 1,
@@ -356,14 +397,16 @@ fn machine() -> String {
     )
 }
 
-/// Replaces what lies between the marks of the file.
-pub(crate) fn write_into(file: &Path, tables: &str) -> Outcome<()> {
-    const BEGIN: &str = "<!-- results -->\n";
-    const END: &str = "<!-- end of results -->";
-    let text = fs::read_to_string(file)?;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
-    let Some((before, after)) = parts else { return fail(format!("{} has no marks for results", file.display())) };
-    Ok(fs::write(file, format!("{before}{BEGIN}\n{tables}\n{END}{after}"))?)
+/// Replaces what lies between the marks of each table in the file: `<!-- name -->` and `<!-- end of name -->`.
+pub(crate) fn write_into(file: &Path, tables: &[(&'static str, String)]) -> Outcome<()> {
+    let mut text = fs::read_to_string(file)?;
+    for (name, table) in tables {
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+        let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+        let Some((before, after)) = parts else { return fail(format!("{} has no marks for {name}", file.display())) };
+        text = format!("{before}{begin}\n{table}\n{end}{after}");
+    }
+    Ok(fs::write(file, text)?)
 }
 
 #[cfg(test)]

@@ -185,12 +185,23 @@ impl Server {
 
     fn memory(&self, name: &str) -> Outcome<u64> {
         let Some(pid) = self.pid else { return fail("the server's process is not known") };
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
-        match line.and_then(|value| value.trim().strip_suffix(" kB")).map(str::parse::<u64>) {
-            Some(Ok(kibibytes)) => Ok(kibibytes * 1024),
-            _ => fail(format!("no {name} in the process status")),
-        }
+        memory_of(pid, name)
+    }
+
+    /// Forgets the peak of memory: from now on it is counted anew.
+    pub(crate) fn forget_peak(&self) -> Outcome<()> {
+        let Some(pid) = self.pid else { return fail("the server's process is not known") };
+        Ok(fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+    }
+}
+
+/// A line of the status of a process that tells memory, in bytes.
+pub(crate) fn memory_of(pid: u32, name: &str) -> Outcome<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    match line.and_then(|value| value.trim().strip_suffix(" kB")).map(str::parse::<u64>) {
+        Some(Ok(kibibytes)) => Ok(kibibytes * 1024),
+        _ => fail(format!("no {name} in the process status")),
     }
 }
 

@@ -10,6 +10,8 @@ mod memory;
 mod small;
 mod spaces;
 mod start;
+pub(crate) mod sync;
+mod sync_stage;
 
 use std::time::Duration;
 
@@ -52,5 +54,9 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("spaces-many" => spaces::many);
     run!("spaces-large" => spaces::large);
     run!("spaces-import" => spaces::import);
+    run!("sync-small", "sync-nothing" => sync::small);
+    run!("sync-medium" => sync::medium);
+    run!("sync-fan-out" => sync::fan_out);
+    run!("sync-memory" => sync::memory);
     failures
 }
