@@ -2,6 +2,7 @@
 
 mod managed;
 mod sync;
+mod sync_provider;
 mod versions;
 
 use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
@@ -36,6 +37,9 @@ use sync::{
     a_task_of_one_time_is_finished_by_its_run, a_task_says_what_becomes_of_a_run_that_stopped,
     a_trigger_that_is_changed_counts_from_now, missed_runs_become_one, old_runs_are_forgotten_with_their_failures,
     two_servers_never_claim_one_run,
+};
+use sync_provider::{
+    secrets_of_providers_are_sealed_anew_with_all_others, what_is_set_is_read_back_provider_by_provider,
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
@@ -612,6 +616,8 @@ suite![
     only_what_is_there_is_counted,
     objects_are_seen_by_key_with_where_they_lie,
     links_to_s3_are_kept_until_they_are_old,
+    what_is_set_is_read_back_provider_by_provider,
+    secrets_of_providers_are_sealed_anew_with_all_others,
 ];
 
 /// Says so where it is seen; the test command treats a missing PostgreSQL as a failure of its own.
