@@ -1,5 +1,5 @@
-//! The wire types of Holdall's `/v1` API, and in [`manage`] those of its management API: everything a client sends and
-//! receives as JSON.
+//! The wire types of Holdall's `/v1` API, and in [`manage`] and [`sync_provider`] those of its management API and of
+//! SiYuan's sync calls: everything a client sends and receives as JSON.
 //!
 //! # What a client may rely on
 //!
@@ -26,4 +26,5 @@ pub mod package;
 pub mod presigned;
 pub mod redundancy;
 pub mod space;
+pub mod sync_provider;
 pub mod syncer;

@@ -14,6 +14,7 @@ use crate::{
         keep_uploads::KeepUploads,
         space_sync::{TrimSyncRuns, space_sync},
         sweep::Sweep,
+        sync_provider::ArrangeSync,
         watch_spaces::WatchSpaces,
     },
 };
@@ -54,6 +55,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         spaces: config.spaces.clone(),
         audit: config.audit.clone(),
         sync: config.sync.clone(),
+        sync_provider: config.sync_provider.clone(),
     };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
     let tls = config.tls.pair().map(Tls::open).transpose()?;
@@ -201,6 +203,8 @@ fn door_settings(config: &Config, admin_token: String, s3_url: &str) -> DoorSett
         behind_proxy: config.behind_proxy,
         s3_url: config.s3.public_url.as_deref().unwrap_or(s3_url).trim_end_matches('/').to_owned(),
         s3_region: config.s3.region.clone(),
+        sync_read_only: config.sync_provider.read_only,
+        sync_siyuan_exact: config.sync_provider.siyuan_exact,
         only_empty_buckets_deleted: config.v1.bucket_delete == BucketDelete::RefuseNonEmpty,
     }
 }
@@ -225,6 +229,9 @@ const TRIMMING: Duration = Duration::from_secs(60 * 60);
 /// How often runs of the space syncer that are too far back are forgotten.
 const SYNC_TRIMMING: Duration = Duration::from_secs(60);
 
+/// How often the automatic sync is made to follow what is set.
+const ARRANGING: Duration = Duration::from_secs(5);
+
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(drive(Sweep(services.clone()), config.sweep.interval, stop.clone()));
@@ -236,6 +243,10 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     let trimming = (config.audit.retention / 4).min(TRIMMING);
     tasks.spawn(drive(TrimJournal(services.clone()), trimming, stop.clone()));
     tasks.spawn(drive(TrimSyncRuns(services.clone()), SYNC_TRIMMING, stop.clone()));
+    // Without a directory there is nothing to sync.
+    if config.sync_provider.local_path.is_some() {
+        tasks.spawn(drive(ArrangeSync::new(services.clone()), ARRANGING, stop.clone()));
+    }
     tasks.spawn(space_sync(services.clone(), config.sync.runs, stop.clone()));
     tasks
 }

@@ -112,6 +112,8 @@ enum Api {
     V1,
     /// Running the server
     Management,
+    /// SiYuan's sync calls
+    SyncProvider,
 }
 
 /// What a token may do.
@@ -213,6 +215,7 @@ fn print_document(api: Api, out: Option<&Path>) -> Result<(), Failure> {
     let document = http::v1::openapi_json(&match api {
         Api::V1 => http::v1::openapi(),
         Api::Management => http::manage::openapi(),
+        Api::SyncProvider => http::sync_provider::openapi(),
     });
     match out {
         Some(path) => {

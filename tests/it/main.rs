@@ -32,6 +32,7 @@ mod s3;
 mod spaces;
 mod sync;
 mod sync_engine;
+mod sync_provider;
 mod v1;
 
 mod audit;

@@ -8,8 +8,11 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// The documents: which API `holdall openapi` is asked for, the file that is checked in, and where it is served.
-const DOCUMENTS: [(&str, &str, &str); 2] =
-    [("v1", "openapi/v1.json", "/openapi.json"), ("management", "openapi/management.json", "/openapi-management.json")];
+const DOCUMENTS: [(&str, &str, &str); 3] = [
+    ("v1", "openapi/v1.json", "/openapi.json"),
+    ("management", "openapi/management.json", "/openapi-management.json"),
+    ("sync-provider", "openapi/sync-provider.json", "/openapi-sync-provider.json"),
+];
 
 /// Every call of the contract, and those of ours.
 const CALLS: [(&str, &str); 42] = [
@@ -83,6 +86,27 @@ const MANAGEMENT: [(&str, &str); 22] = [
     ("delete", "/api/v1/presigned-urls/{id}"),
 ];
 
+/// Every one of SiYuan's sync calls.
+const SYNC_PROVIDER: [(&str, &str); 17] = [
+    ("post", "/api/sync/setSyncProvider"),
+    ("post", "/api/sync/setSyncProviderS3"),
+    ("post", "/api/sync/setSyncProviderWebDAV"),
+    ("post", "/api/sync/setSyncProviderLocal"),
+    ("post", "/api/sync/createCloudSyncDir"),
+    ("post", "/api/sync/listCloudSyncDir"),
+    ("post", "/api/sync/removeCloudSyncDir"),
+    ("post", "/api/sync/setCloudSyncDir"),
+    ("post", "/api/sync/setSyncEnable"),
+    ("post", "/api/sync/setSyncMode"),
+    ("post", "/api/sync/setSyncInterval"),
+    ("post", "/api/sync/setSyncPerception"),
+    ("post", "/api/sync/setSyncGenerateConflictDoc"),
+    ("post", "/api/sync/performSync"),
+    ("post", "/api/sync/getSyncInfo"),
+    ("post", "/api/sync/performBootSync"),
+    ("post", "/api/sync/getBootSync"),
+];
+
 fn printed(api: &str) -> String {
     let output = holdall(&["openapi", "--api", api]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -139,6 +163,7 @@ async fn the_server_serves_its_documents_and_a_page_to_read_them() {
 fn every_call_is_described_with_examples_and_answers() {
     described("v1", &CALLS);
     described("management", &MANAGEMENT);
+    described("sync-provider", &SYNC_PROVIDER);
 }
 
 fn described(api: &str, calls: &[(&str, &str)]) {

@@ -14,6 +14,7 @@ mod s3;
 mod secret;
 mod store;
 mod sync;
+mod sync_provider;
 mod task;
 mod text;
 mod tls;
@@ -27,6 +28,7 @@ pub(crate) use s3::S3Config;
 pub(crate) use secret::Secret;
 pub(crate) use store::{SpacesConfig, StoreConfig};
 pub(crate) use sync::SyncConfig;
+pub(crate) use sync_provider::SyncProviderConfig;
 pub(crate) use task::{AuditConfig, MultipartConfig, ShutdownConfig, SweepConfig};
 pub(crate) use tls::{TlsConfig, TlsFiles};
 
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) s3: S3Config,
     pub(crate) spaces: SpacesConfig,
     pub(crate) sync: SyncConfig,
+    pub(crate) sync_provider: SyncProviderConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
     pub(crate) s3_listen_is_set: bool,
@@ -108,6 +111,7 @@ impl Config {
         self.store.validate(problems);
         self.spaces.validate(problems);
         self.sync.validate(problems);
+        self.sync_provider.validate(problems);
         self.sweep.validate(problems);
         self.multipart.validate(problems);
         self.limits.validate(problems);
@@ -143,6 +147,7 @@ impl fmt::Debug for Config {
             s3,
             spaces,
             sync,
+            sync_provider,
             s3_listen_is_set,
         } = self;
         f.debug_struct("Config")
@@ -165,6 +170,7 @@ impl fmt::Debug for Config {
             .field("s3", s3)
             .field("spaces", spaces)
             .field("sync", sync)
+            .field("sync_provider", sync_provider)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()
     }

@@ -19,6 +19,7 @@ pub(crate) mod redundancy;
 pub(crate) mod shard;
 pub(crate) mod space;
 pub(crate) mod sync;
+pub(crate) mod sync_provider;
 pub(crate) mod time;
 pub(crate) mod upload;
 pub(crate) mod version;

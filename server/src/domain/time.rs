@@ -41,6 +41,12 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|instant| Self(instant.as_microsecond()))
     }
 
+    /// `2026-11-21 09:03:22`, in UTC, as SiYuan shows times.
+    pub(crate) fn to_plain(self) -> String {
+        let instant = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        instant.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     /// RFC 3339 with a numeric offset and only the digits of a second that say something,
     /// as the `/v1` contract shows: `2026-11-21T09:03:22.5+00:00`.
     pub(crate) fn to_rfc3339(self) -> String {
@@ -65,6 +71,7 @@ mod tests {
     #[test]
     fn a_time_is_written_with_its_offset() {
         assert_eq!(Timestamp(0).to_rfc3339(), "1970-01-01T00:00:00+00:00");
+        assert_eq!(Timestamp(1_500_000).to_plain(), "1970-01-01 00:00:01");
         assert_eq!(Timestamp(1_500_000).to_rfc3339(), "1970-01-01T00:00:01.5+00:00");
     }
 

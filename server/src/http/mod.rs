@@ -17,6 +17,7 @@ pub(crate) mod manage;
 mod middleware;
 mod ops;
 pub(crate) mod s3;
+pub(crate) mod sync_provider;
 mod tls;
 pub(crate) mod v1;
 
@@ -62,6 +63,10 @@ pub(crate) struct DoorSettings {
     /// it are made here.
     pub(crate) s3_url: String,
     pub(crate) s3_region: String,
+    /// Whether the sync calls refuse changes.
+    pub(crate) sync_read_only: bool,
+    /// Whether the sync calls answer as SiYuan does where we would answer otherwise.
+    pub(crate) sync_siyuan_exact: bool,
 }
 
 /// What a handler can reach.
@@ -98,12 +103,15 @@ pub(crate) fn router(
     let (calls, document) = v1::routes().split_for_parts();
     let (managing, management) = manage::routes().split_for_parts();
     let door = Door(Arc::new(Within { services, settings, entry, metrics }));
+    let (syncing, sync) = sync_provider::routes(&door);
     Router::new()
         .merge(calls.merge(managing).route_layer(from_fn_with_state(door.clone(), auth::enter)))
+        .merge(syncing)
         .merge(ops::routes())
         .merge(documentation([
             ("Holdall", "/openapi.json", document),
             ("Management", "/openapi-management.json", management),
+            ("Sync provider", "/openapi-sync-provider.json", sync),
         ]))
         // After the routes, because it reaches only those that are there.
         .method_not_allowed_fallback(wrong_method)
@@ -130,13 +138,28 @@ pub(crate) async fn serve(
 fn failure(path: &str, error: Error) -> Response {
     if manage::serves(path) {
         manage::ApiError::from(error).into_response()
+    } else if sync_provider::serves(path) {
+        sync_provider_failure(&error)
     } else {
         v1::ApiError(error).into_response()
     }
 }
 
+/// What keeps a request of the sync provider's from being a call.
+fn sync_provider_failure(error: &Error) -> Response {
+    v1::log_cause(error);
+    let status = match error {
+        Error::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    sync_provider::refusal(status, &error.to_string())
+}
+
 /// The answer to a path that no route has.
 async fn unknown_route(uri: Uri) -> Response {
+    if sync_provider::serves(uri.path()) {
+        return sync_provider::not_found();
+    }
     let path: String = uri.path().chars().take(200).collect();
     failure(&path, Error::not_found("the path", format!("`{path}`")))
 }
@@ -151,7 +174,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Response {
 }
 
 /// The documents and the page at `/docs` that shows them, all from this binary.
-fn documentation(documents: [(&'static str, &'static str, OpenApi); 2]) -> Router<Door> {
+fn documentation(documents: [(&'static str, &'static str, OpenApi); 3]) -> Router<Door> {
     let addresses = documents.each_ref().map(|(name, address, _)| Url::new(name, address));
     let page = SwaggerUi::new("/docs")
         // The page would otherwise send the address of the document to a validator on the internet.

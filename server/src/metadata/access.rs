@@ -238,7 +238,10 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = "SELECT 'credential ' || access_key AS owner, secret_sealed AS sealed FROM credential
                    UNION ALL
                    SELECT 'user_space ' || store_uuid AS owner, credential_sealed AS sealed FROM user_space
-                   WHERE credential_sealed IS NOT NULL";
+                   WHERE credential_sealed IS NOT NULL
+                   UNION ALL
+                   SELECT 'sync_provider ' || number AS owner, secret_sealed AS sealed FROM sync_provider
+                   WHERE secret_sealed IS NOT NULL";
         self.all(sql, []).await
     }
 
@@ -251,6 +254,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = match kind {
             "credential" => "UPDATE credential SET secret_sealed = $2 WHERE access_key = $1",
             "user_space" => "UPDATE user_space SET credential_sealed = $2 WHERE store_uuid = $1",
+            "sync_provider" => "UPDATE sync_provider SET secret_sealed = $2 WHERE CAST(number AS TEXT) = $1",
             _ => return Err(Error::internal(format!("a secret of `{kind}` is not known"))),
         };
         match self.execute(sql, [which.into(), sealed.into()]).await? {

@@ -34,6 +34,7 @@ mod space;
 mod suite;
 mod sync_baseline;
 mod sync_plan;
+mod sync_provider;
 mod sync_run;
 mod sync_task;
 mod upload;

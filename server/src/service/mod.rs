@@ -16,6 +16,7 @@ mod space;
 mod spaces;
 mod sweep;
 mod sync;
+mod sync_provider;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
@@ -45,9 +46,10 @@ pub(crate) use space::{ChangeSpace, RegisterSpace, Sent, SpaceView};
 pub(crate) use spaces::{check_spaces, open_spaces};
 pub(crate) use sweep::Swept;
 pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent};
+pub(crate) use sync_provider::{CloudDir, CloudDirs, Direction, SyncChange};
 
 use crate::{
-    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},
+    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig, SyncProviderConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -87,6 +89,8 @@ pub(crate) struct Services {
     sync: Arc<sync::LocalRuns>,
     /// For contents that are copied between spaces.
     sync_memory: sync::Memory,
+    /// What this server knows of the sync provider beside its rows.
+    sync_provider: Arc<sync_provider::Present>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -99,6 +103,7 @@ pub(crate) struct Rules {
     pub(crate) spaces: SpacesConfig,
     pub(crate) audit: AuditConfig,
     pub(crate) sync: SyncConfig,
+    pub(crate) sync_provider: SyncProviderConfig,
 }
 
 impl Services {
@@ -127,6 +132,7 @@ impl Services {
             remembered: Arc::default(),
             sync: Arc::default(),
             sync_memory,
+            sync_provider: Arc::default(),
         }
     }
 }

@@ -276,7 +276,7 @@ impl Services {
         Ok(view(&space))
     }
 
-    fn row_of(&self, draft: &UserSpace) -> Result<NewSpace> {
+    pub(super) fn row_of(&self, draft: &UserSpace) -> Result<NewSpace> {
         let secret = Secret::new(draft.credential.to_row());
         let sealed = self.seal.seal(&secret, &sealed_for(&draft.store_uuid)).map_err(Error::internal)?;
         Ok(NewSpace {
@@ -292,7 +292,7 @@ impl Services {
     }
 
     /// Whether the configuration allows a space of this kind, at this place.
-    fn check_place(&self, draft: &UserSpace) -> Result<()> {
+    pub(super) fn check_place(&self, draft: &UserSpace) -> Result<()> {
         let rules = &self.rules.spaces;
         match draft.storage.kind() {
             kind::LOCAL => {
@@ -416,7 +416,7 @@ async fn wait_for_writes(space: &Arc<Space>) -> Result<()> {
 }
 
 /// A place that bears a marker belongs to somebody.
-async fn refuse_foreign(services: &Services, space: &Space) -> Result<()> {
+pub(super) async fn refuse_foreign(services: &Services, space: &Space) -> Result<()> {
     let uuid = match space.store.marker().await {
         Ok(Marker::Absent) => return Ok(()),
         Ok(Marker::Of(uuid)) => uuid,
@@ -434,7 +434,7 @@ async fn refuse_foreign(services: &Services, space: &Space) -> Result<()> {
 }
 
 /// Tells which step failed, and why.
-fn unusable(unusable: Unusable) -> Error {
+pub(super) fn unusable(unusable: Unusable) -> Error {
     let Unusable { step, fault } = unusable;
     let reason = format!("the step `{step}` failed: {}", fault.sentence());
     match fault {

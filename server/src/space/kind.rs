@@ -219,6 +219,11 @@ pub(crate) fn warnings(storage: &Storage) -> Vec<String> {
     warnings
 }
 
+/// Whether an endpoint names its server by a number, or as this machine: then no names lie below it.
+pub(crate) fn is_address(endpoint: &str) -> bool {
+    endpoint::is_address(endpoint)
+}
+
 /// Where a `Local` space begins: its root, or else its working directory.
 pub(crate) fn local_root(space: &UserSpace) -> PathBuf {
     match space.storage.text("root") {

@@ -303,7 +303,7 @@ impl LocalFiles {
     }
 
     /// Opens a folder beneath the root, link by no link, and makes what is missing of it.
-    fn open_folder(&self, path: &str, make: bool) -> Result<OwnedFd, Fault> {
+    pub(super) fn open_folder(&self, path: &str, make: bool) -> Result<OwnedFd, Fault> {
         let mut folder = OwnedFd::from(self.open_root()?);
         for step in path.split('/').filter(|step| !step.is_empty()) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -13,6 +13,7 @@ mod endpoint;
 mod fault;
 mod fields;
 mod files;
+mod folders;
 mod health;
 pub(crate) mod kind;
 mod listing;
@@ -33,6 +34,8 @@ mod sync_files;
 
 pub(crate) use fault::Fault;
 pub(crate) use files::{FileEntry, Files};
+#[cfg(test)]
+pub(crate) use folders::Folder;
 #[cfg(test)]
 pub(crate) use listing::Odd;
 pub(crate) use listing::{Found, Item, Listing};

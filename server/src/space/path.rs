@@ -5,6 +5,9 @@ use crate::domain::{Error, Result, shard::ShardKey};
 /// The object that proves that a space is the one it was.
 pub(super) const MARKER: &str = ".holdall-space";
 
+/// An empty file that keeps a folder in sight, in a store that lists files only.
+pub(super) const FOLDER_MARKER: &str = ".holdall-directory";
+
 /// How many folders the shards of a space are spread over.
 pub(super) const FOLDERS: u16 = 256;
 
@@ -42,6 +45,7 @@ pub(super) fn is_own(path: &str) -> bool {
     let shard = path.strip_prefix("shards/").and_then(|rest| rest.split_once('/'));
     path == MARKER
         || path.starts_with(".holdall-probe-")
+        || path.rsplit('/').next() == Some(FOLDER_MARKER)
         || shard.is_some_and(|(folder, name)| folder.len() == 2 && ShardKey::parse(name).is_some())
 }
 

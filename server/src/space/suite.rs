@@ -1,6 +1,6 @@
 //! What every shard store promises, on a directory of this machine and on memory through opendal.
 
-use super::{Block, Fault, Listed, Marker, Space, shard::ShardStore};
+use super::{Block, Fault, Folder, Listed, Marker, Space, shard::ShardStore};
 use crate::domain::{
     id::SpaceId,
     placement::Standing,
@@ -150,6 +150,28 @@ async fn a_file_that_broke_off_takes_no_place(space: Space) {
     assert_eq!(walk(&space, "kept").await.unwrap(), [("kept".to_owned(), "old".to_owned())]);
 }
 
+async fn folders_are_seen_and_removed_alone(space: Space) {
+    let files = &space.files;
+    let names = |found: Vec<Folder>| found.into_iter().map(|folder| folder.name).collect::<Vec<_>>();
+    assert_eq!(names(files.folders("base", 9).await.unwrap()), Vec::<String>::new(), "what is not there is empty");
+    for folder in ["base/a", "base/ab", "base/a-b/deep", "other"] {
+        files.make_seen_folder(folder).await.unwrap();
+        assert!(files.has_folder(folder).await.unwrap(), "{folder}");
+    }
+    for path in ["base/a/x", "base/a/deep/er/y", "base/ab/x", "base/file", "a"] {
+        put(&space, path, "content").await.unwrap();
+    }
+    assert_eq!(names(files.folders("base", 9).await.unwrap()), ["a", "a-b", "ab"]);
+    assert!(files.folders("base", 2).await.is_err(), "too many are an error, not a part of them");
+    assert!(!files.has_folder("base/none").await.unwrap());
+    files.remove_folder("base/a").await.unwrap();
+    files.remove_folder("base/none").await.unwrap();
+    assert!(!files.has_folder("base/a").await.unwrap());
+    assert_eq!(names(files.folders("base", 9).await.unwrap()), ["a-b", "ab"]);
+    let left: Vec<_> = walk(&space, "").await.unwrap().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(left, ["a", "base/ab/x", "base/file"]);
+}
+
 async fn put(space: &Space, path: &str, content: &'static str) -> Result<(), Fault> {
     let (blocks, queue) = mpsc::channel(1);
     blocks.send(Arc::new(Block { pieces: vec![Bytes::from_static(content.as_bytes())], _memory: None })).await.unwrap();
@@ -188,6 +210,7 @@ macro_rules! suite {
 }
 
 suite![
+    folders_are_seen_and_removed_alone,
     what_was_written_is_read_back,
     bytes_that_fail_the_check_or_are_too_few_are_not_returned,
     what_is_not_there_is_missing_and_may_be_deleted,
@@ -261,4 +284,22 @@ async fn a_name_that_is_not_ours_is_told_apart() {
     assert_eq!(space.store.list_folder(0).await.unwrap().iter().filter(|n| matches!(n, Listed::Shard(_))).count(), 0);
     let listed = space.store.list_folder(foreign).await.unwrap();
     assert!(listed.iter().all(|name| matches!(name, Listed::Unknown(_))), "{listed:?}");
+}
+
+#[tokio::test]
+async fn a_folder_is_removed_without_what_its_links_lead_to() {
+    let (directory, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let space = on_disk(directory.path());
+    std::fs::write(outside.path().join("mine"), "x").unwrap();
+    std::fs::create_dir_all(directory.path().join("a/b")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), directory.path().join("a/b/link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), directory.path().join("out")).unwrap();
+
+    space.files.remove_folder("a").await.unwrap();
+    assert!(!directory.path().join("a").exists());
+    // A link is no folder of the space: neither it nor what is behind it goes by its name.
+    assert!(space.files.remove_folder("out/x").await.is_err());
+    assert!(space.files.has_folder("out").await.is_err());
+    assert_eq!(space.files.folders("", 9).await.unwrap(), []);
+    assert_eq!(std::fs::read(outside.path().join("mine")).unwrap(), b"x");
 }

@@ -5,6 +5,7 @@ pub(crate) mod journal;
 pub(crate) mod keep_uploads;
 pub(crate) mod space_sync;
 pub(crate) mod sweep;
+pub(crate) mod sync_provider;
 pub(crate) mod watch_spaces;
 
 use std::time::{Duration, Instant};

@@ -35,6 +35,25 @@ pub(super) fn from_this_machine(headers: &HeaderMap, uri: &Uri) -> Result<()> {
     Ok(())
 }
 
+/// Says yes to a request that no proxy has passed on from another machine, as far as proxies tell: SiYuan's contract asks
+/// for it.
+pub(super) fn not_forwarded(headers: &HeaderMap) -> Result<()> {
+    const CLIENTS: [&str; 2] = ["x-forwarded-for", "x-real-ip"];
+
+    let texts = |name: &str| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default().to_owned());
+    let hosts_are_fine = texts("x-forwarded-host").all(|host| is_loopback(host.trim()));
+    let is_here = |address: &str| address.trim().parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback());
+    let clients_are_fine = CLIENTS.iter().flat_map(|name| texts(name)).all(|list| list.split(',').all(is_here));
+    if hosts_are_fine && clients_are_fine {
+        return Ok(());
+    }
+    Err(Error::Unauthorized(
+        "a proxy has passed this request on from another machine, so it needs `Authorization: Token <token>`; the admin \
+         token is in credentials.toml"
+            .to_owned(),
+    ))
+}
+
 /// Whether `host`, with or without a port, is `localhost` or an address of the loopback interface.
 fn is_loopback(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -105,5 +124,14 @@ mod tests {
         assert!(!enters(&[("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://x.example")]));
         let absolute = Uri::from_static("http://localhost:7890/v1/bucket/listAll");
         assert!(from_this_machine(&headers(&[]), &absolute).is_ok());
+    }
+
+    #[test]
+    fn what_a_proxy_passed_on_is_not_from_here() {
+        let enters = |pairs: &[(&'static str, &str)]| not_forwarded(&headers(pairs)).is_ok();
+        assert!(enters(&[]) && enters(&[("x-forwarded-for", "127.0.0.1, ::1"), ("x-forwarded-host", "localhost:80")]));
+        assert!(!enters(&[("x-forwarded-for", "127.0.0.1, 203.0.113.7")]));
+        assert!(!enters(&[("x-real-ip", "203.0.113.7")]) && !enters(&[("x-forwarded-for", "")]));
+        assert!(!enters(&[("x-forwarded-host", "notes.example.com")]));
     }
 }

@@ -20,7 +20,7 @@ use super::{
     audit::{Note, Outcome},
     manage,
     middleware::request_id::RequestId,
-    v1,
+    sync_provider, v1,
 };
 use crate::domain::{
     Error, Result,
@@ -121,7 +121,8 @@ impl Asked {
             path,
             peer: address(request, behind_proxy),
             request_id: extensions.get::<RequestId>().map(|id| id.text().to_owned()).unwrap_or_default(),
-            changes: !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS),
+            changes: !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+                && !sync_provider::only_reads(request.uri().path()),
         }
     }
 
@@ -176,15 +177,20 @@ async fn prove(request: Request, door: &Door) -> Result<(Identity, Request)> {
     if request.uri().path().starts_with(PRESIGNED) {
         return signed::by_link(request, door).await;
     }
-    let identity = match token::shown(request.headers())? {
+    let is_sync = sync_provider::serves(request.uri().path());
+    let shown = match is_sync {
+        true => token::shown_to_sync_provider(request.headers(), request.uri().query().unwrap_or_default())?,
+        false => token::shown(request.headers())?,
+    };
+    let identity = match shown {
         Shown::Signature(text) => {
             let claim = signed::Claim::of_header(text, request.headers())?;
             return signed::by_header(claim, request, door).await;
         }
-        Shown::Token(token) if door.entry.is_admin(token) => Identity::AdminToken,
+        Shown::Token(token) if door.entry.is_admin(&token) => Identity::AdminToken,
         // A wrong token is refused even where none is needed: whoever sends one wants to know that it is wrong.
         Shown::Token(token) => {
-            let token = token.to_owned();
+            let token = token.into_owned();
             door.services.identity_of_token(&token).await?.ok_or_else(|| {
                 Error::Unauthorized("this token is not known here; the admin token is in credentials.toml".to_owned())
             })?
@@ -197,6 +203,9 @@ async fn prove(request: Request, door: &Door) -> Result<(Identity, Request)> {
         }
         Shown::Nothing => {
             loopback::from_this_machine(request.headers(), request.uri())?;
+            if is_sync {
+                loopback::not_forwarded(request.headers())?;
+            }
             Identity::Loopback
         }
     };
@@ -224,7 +233,9 @@ fn digest(token: &str) -> [u8; 32] {
 fn too_many(path: &str, wait: Duration) -> Response {
     let seconds = wait.as_secs().max(1);
     let sentence = format!("too many failed attempts from this address; try again in {seconds} s");
-    let mut response = if manage::serves(path) {
+    let mut response = if sync_provider::serves(path) {
+        sync_provider::refusal(StatusCode::TOO_MANY_REQUESTS, &sentence)
+    } else if manage::serves(path) {
         manage::refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", sentence)
     } else {
         v1::failure(StatusCode::TOO_MANY_REQUESTS, Code::Unauthorized, sentence)

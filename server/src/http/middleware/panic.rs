@@ -1,6 +1,6 @@
 //! A panic in a request is answered with 500 and logged once, under the id of the request; the server goes on.
 
-use crate::http::{manage, v1};
+use crate::http::{manage, sync_provider, v1};
 use axum::{http::StatusCode, response::Response};
 use std::{
     any::Any,
@@ -58,6 +58,9 @@ pub(super) fn guarded<T>(step: impl FnOnce() -> T) -> Result<T, String> {
 pub(super) fn answer(what: &str, path: &str) -> Response {
     tracing::error!(panic = what, "a request panicked");
     let sentence = "internal error; the log of the server tells more under the id of this request";
+    if sync_provider::serves(path) {
+        return sync_provider::refusal(StatusCode::INTERNAL_SERVER_ERROR, sentence);
+    }
     if manage::serves(path) {
         return manage::refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", sentence.to_owned());
     }

@@ -4,6 +4,7 @@ mod look_ups;
 mod managed;
 mod sync;
 mod sync_rows;
+mod sync_provider;
 mod versions;
 
 use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
@@ -46,6 +47,8 @@ use sync::{
 use sync_rows::{
     a_plan_is_read_in_its_order_and_written_only_by_who_holds_the_run,
     baselines_are_paged_in_byte_order_and_the_last_word_counts,
+use sync_provider::{
+    secrets_of_providers_are_sealed_anew_with_all_others, what_is_set_is_read_back_provider_by_provider,
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
@@ -629,6 +632,8 @@ suite![
     a_question_that_no_database_takes_spoils_no_other,
     a_credential_that_is_switched_off_is_known_as_such_at_once,
     links_to_s3_are_kept_until_they_are_old,
+    what_is_set_is_read_back_provider_by_provider,
+    secrets_of_providers_are_sealed_anew_with_all_others,
 ];
 
 /// Says so where it is seen; the test command treats a missing PostgreSQL as a failure of its own.
