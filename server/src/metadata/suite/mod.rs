@@ -3,8 +3,8 @@
 mod look_ups;
 mod managed;
 mod sync;
-mod sync_rows;
 mod sync_provider;
+mod sync_rows;
 mod versions;
 
 use super::{Entry, Listing, Metadata, NewObject, NewPart, NewSpace, Put, WriteRows};
@@ -44,11 +44,12 @@ use sync::{
     a_trigger_that_is_changed_counts_from_now, missed_runs_become_one, old_runs_are_forgotten_with_their_failures,
     two_servers_never_claim_one_run,
 };
+use sync_provider::{
+    secrets_of_providers_are_sealed_anew_with_all_others, what_is_set_is_read_back_provider_by_provider,
+};
 use sync_rows::{
     a_plan_is_read_in_its_order_and_written_only_by_who_holds_the_run,
     baselines_are_paged_in_byte_order_and_the_last_word_counts,
-use sync_provider::{
-    secrets_of_providers_are_sealed_anew_with_all_others, what_is_set_is_read_back_provider_by_provider,
 };
 use versions::{
     a_condition_is_asked_in_the_commit, a_deleted_bucket_takes_its_versions_along,
