@@ -85,6 +85,12 @@ fn python_boto3_buckets() {
 
 #[test]
 #[ignore = "needs HOLDALL_TEST_PYTHON; tests/run provides it"]
+fn python_boto3_manners() {
+    run("boto_manners.py", &[]);
+}
+
+#[test]
+#[ignore = "needs HOLDALL_TEST_PYTHON; tests/run provides it"]
 fn python_awscli() {
     run("awscli.sh", &["HOLDALL_TEST_PYTHON"]);
 }

@@ -5,6 +5,7 @@ mod clients;
 mod corridor;
 mod fuzz;
 mod hostile;
+mod manners;
 mod object_store;
 mod owners;
 mod proofs;

@@ -155,7 +155,10 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     {
         response = call(&door.proven, ticket, again).await?;
     }
-    if entries.operation == Some("HeadObject") && response.headers().contains_key(header::CONTENT_RANGE) {
+    if entries.operation == Some("HeadObject")
+        && response.status() == StatusCode::OK
+        && response.headers().contains_key(header::CONTENT_RANGE)
+    {
         // `s3s` knows no other success of this one.
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
