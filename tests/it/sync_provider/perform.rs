@@ -222,7 +222,8 @@ async fn the_commands_of_the_readme_work_as_printed() {
     let output = bash.env("CREDENTIALS", server.data().join("credentials.toml")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}\n{said}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
-    let answers: Vec<Value> = said.lines().filter(|line| line.contains("\"msg\"")).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Value> =
+        said.lines().filter(|line| line.contains("\"msg\"")).map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(answers.len() == 9 && answers.iter().all(|answer| answer["code"] == 0), "{said}");
     assert_eq!(answers[4]["data"]["syncDirs"][0]["cloudName"], "laptop", "{said}");
     let client = server.client();
