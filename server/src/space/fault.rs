@@ -32,7 +32,15 @@ pub(crate) enum Fault {
     Unavailable(#[source] Source),
 }
 
+/// What is said of a bucket that is not there.
+const NO_BUCKET: &str = "the bucket does not exist; create it there first";
+
 impl Fault {
+    /// Whether the storage says that there is no such bucket, which is more than that there is no such object.
+    pub(crate) fn is_no_bucket(&self) -> bool {
+        self.sentence().contains(NO_BUCKET)
+    }
+
     /// What happened and why, in one sentence that may be shown: never longer than some hundred characters.
     pub(crate) fn sentence(&self) -> String {
         match std::error::Error::source(self) {
@@ -53,6 +61,10 @@ impl Fault {
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     if let Some(error) = error.downcast_ref::<opendal::Error>() {
         let words = error.message();
+        // The name of the code says less, and stands in a heap of fields.
+        if words.contains("NoSuchBucket") {
+            return NO_BUCKET.to_owned();
+        }
         return match std::error::Error::source(error) {
             Some(cause) => format!("{words}: {}", innermost(cause)),
             None => words.to_owned(),

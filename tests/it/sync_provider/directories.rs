@@ -233,6 +233,13 @@ async fn what_siyuan_itself_would_say() {
         assert_eq!(say(&client, "setCloudSyncDir", json!({"name": "a/b"})).await.ok(), Value::Null);
         assert_eq!(list(&client).await.1["checkedSyncDir"], "main");
     }
+    // Even a bucket that is not there.
+    let cloud = S3Server::start();
+    let server = exact(Server::with()).start();
+    let client = server.client();
+    say(&client, "setSyncProviderS3", s3_at(&cloud.endpoint(), "gone")).await.ok();
+    say(&client, "setSyncProvider", json!({"provider": 2})).await.ok();
+    assert_eq!(names(&client).await, ["main"]);
     let cloud = Cloud::local();
     let server = exact(cloud.allow(Server::with())).start();
     let client = server.client();

@@ -21,9 +21,6 @@ pub(crate) enum Provider {
 }
 
 impl Provider {
-    /// Those that are user spaces.
-    pub(crate) const SPACES: [Self; 3] = [Self::S3, Self::WebDav, Self::Local];
-
     pub(crate) const fn number(self) -> i64 {
         match self {
             Self::SiYuan => 0,

@@ -65,6 +65,8 @@ pub(super) fn routes(door: &Door) -> (Router<Door>, utoipa::openapi::OpenApi) {
     let (calls, document) = calls().split_for_parts();
     let routes = calls
         .route_layer(from_fn_with_state(door.clone(), auth::enter))
+        // Their own, so that what surrounds them surrounds it too.
+        .method_not_allowed_fallback(entry::unknown)
         .route("/api/sync/{*call}", any(entry::unknown))
         .layer(from_fn(entry::around));
     (routes, document)

@@ -224,7 +224,7 @@ async fn exact_dirs(space: &Space, provider: Provider) -> Result<Vec<CloudDir>> 
     let found = space.files.folders(&base_of(space), MOST).await;
     let mut dirs: Vec<CloudDir> = match (provider, found) {
         (Provider::S3, Ok(_)) => vec![unsized_dir(space.settings.storage.text("bucket"), None)],
-        (Provider::S3, Err(Fault::Missing)) => Vec::new(),
+        (Provider::S3, Err(fault)) if fault.is_no_bucket() => Vec::new(),
         (_, Ok(folders)) => folders.iter().map(|folder| unsized_dir(&folder.name, folder.modified)).collect(),
         (_, Err(fault)) => return Err(named_fault(space, fault)),
     };
