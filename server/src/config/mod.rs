@@ -4,6 +4,7 @@
 //! the whole truth. On it come `holdall.toml`, the environment and the flags (see [`layer`]).
 
 mod auth;
+mod connector;
 mod database;
 mod layer;
 mod limits;
@@ -19,6 +20,7 @@ mod text;
 mod tls;
 
 pub(crate) use auth::{AuthConfig, Loopback};
+pub(crate) use connector::ConnectorConfig;
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layer::Flags;
 pub(crate) use limits::{BucketDelete, LimitsConfig, V1Config};
@@ -66,6 +68,7 @@ pub(crate) struct Config {
     pub(crate) s3: S3Config,
     pub(crate) spaces: SpacesConfig,
     pub(crate) sync: SyncConfig,
+    pub(crate) connector: ConnectorConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
     pub(crate) s3_listen_is_set: bool,
@@ -108,6 +111,7 @@ impl Config {
         self.store.validate(problems);
         self.spaces.validate(problems);
         self.sync.validate(problems);
+        self.connector.validate(problems);
         self.sweep.validate(problems);
         self.multipart.validate(problems);
         self.limits.validate(problems);
@@ -143,6 +147,7 @@ impl fmt::Debug for Config {
             s3,
             spaces,
             sync,
+            connector,
             s3_listen_is_set,
         } = self;
         f.debug_struct("Config")
@@ -165,6 +170,7 @@ impl fmt::Debug for Config {
             .field("s3", s3)
             .field("spaces", spaces)
             .field("sync", sync)
+            .field("connector", connector)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()
     }

@@ -239,7 +239,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = "SELECT 'credential ' || access_key AS owner, secret_sealed AS sealed FROM credential
                    UNION ALL
                    SELECT 'user_space ' || store_uuid AS owner, credential_sealed AS sealed FROM user_space
-                   WHERE credential_sealed IS NOT NULL";
+                   WHERE credential_sealed IS NOT NULL
+                   UNION ALL
+                   SELECT 'connector ' || id AS owner, sealed FROM connector WHERE sealed IS NOT NULL
+                   UNION ALL
+                   SELECT 'datasource ' || id AS owner, sealed FROM datasource WHERE sealed IS NOT NULL";
         self.all(sql, []).await
     }
 
@@ -252,6 +256,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let sql = match kind {
             "credential" => "UPDATE credential SET secret_sealed = $2 WHERE access_key = $1",
             "user_space" => "UPDATE user_space SET credential_sealed = $2 WHERE store_uuid = $1",
+            "connector" => "UPDATE connector SET sealed = $2 WHERE id = $1",
+            "datasource" => "UPDATE datasource SET sealed = $2 WHERE id = $1",
             _ => return Err(Error::internal(format!("a secret of `{kind}` is not known"))),
         };
         match self.execute(sql, [which.into(), sealed.into()]).await? {

@@ -3,6 +3,8 @@
 //! A [`Space`] has a shard store, which writes shards once and reads them back, plain files for import and export, and
 //! a marker object, without which the space counts as offline: an absent space is not an empty space.
 
+mod bucket;
+mod bucket_page;
 mod cloud;
 mod cloud_list;
 mod connection;
@@ -29,6 +31,7 @@ mod site;
 mod suite;
 mod sync_files;
 
+pub(crate) use bucket::Bucket;
 pub(crate) use fault::Fault;
 pub(crate) use files::{FileEntry, Files};
 #[cfg(test)]
