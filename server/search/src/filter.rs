@@ -138,7 +138,8 @@ impl Filter {
     }
 
     /// Reads the conditions of a request, each in one of these forms: `field:value`, `field=value`, `field:any(a,b)`,
-    /// `exists(field)`, `field>=n` and with `<=`, `>`, `<`; with `-` or `!` before it, its contrary.
+    /// `exists(field)`, `field>=n` and with `<=`, `>`, `<`; with `-` or `!` before it, its contrary. Anything else that has
+    /// none of `:=<>` is a text that is looked for, by whole words.
     ///
     /// Of several values that one field may have, one suffices, unless `every` asks for all. Values in quotes are strings.
     ///
@@ -181,7 +182,12 @@ impl Filter {
         if let Some(field) = text.strip_prefix("exists(").and_then(|rest| rest.strip_suffix(')')) {
             return Ok(Self::Exists(field_name(field, text)?));
         }
-        let Some(at) = text.find([':', '=', '<', '>']) else { return Err(unreadable(text)) };
+        let Some(at) = text.find([':', '=', '<', '>']) else {
+            return match text.is_empty() {
+                true => Err(unreadable(text)),
+                false => Ok(Self::Text(Text { fuzziness: 0, ..Text::new(text) })),
+            };
+        };
         let field = field_name(&text[..at], text)?;
         let rest = &text[at + 1..];
         let (operator, equal) = (text.as_bytes()[at], rest.strip_prefix('='));

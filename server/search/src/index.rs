@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Result},
     question::{Allowed, Question},
     schema::{Fields, VERSION},
+    search,
     text::{TOKENIZER, Words},
 };
 use std::{
@@ -160,8 +161,7 @@ impl Index {
     /// [`Error::Question`] for one that is too large, [`Error::Broken`] when the index cannot be read.
     pub fn search(&self, question: &Question, allowed: &Allowed) -> Result<Answer> {
         question.check()?;
-        let _ = allowed;
-        Err(Error::broken("not answered"))
+        search::answer(&self.reader.searcher(), &self.fields, question, allowed)
     }
 }
 

@@ -14,9 +14,19 @@ pub mod error;
 pub mod filter;
 pub mod question;
 
+mod bits;
+mod count;
+mod find;
 mod index;
+mod order;
+mod part;
+mod rank;
 mod schema;
+mod search;
+mod select;
 mod text;
+mod time;
+mod top;
 
 pub use answer::{Answer, Bucket, Hit, Terms};
 pub use entry::{Change, Entry, Kind};

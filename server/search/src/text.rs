@@ -22,6 +22,8 @@ pub(crate) struct Word {
     pub(crate) text: String,
     /// What it is made of when there are borders inside; each part is a word of its own.
     pub(crate) parts: Vec<String>,
+    /// Its place, counted as the places in the index are.
+    pub(crate) at: usize,
     /// A character or a pair of a script without spaces: it has no beginning to be looked for, and is never misspelt.
     pub(crate) dense: bool,
 }
@@ -29,17 +31,24 @@ pub(crate) struct Word {
 /// The words of a question, in order. Of a script without spaces only pairs, or a single character that stands alone.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     let mut words = Vec::new();
+    let mut at = 0;
     runs(&normalised(text), |run| match run {
         Run::Word(word) => {
-            let parts = borders(word);
-            let whole = parts.len() < 2 || parts.iter().any(|part| short(part));
-            let parts = if whole { Vec::new() } else { parts.into_iter().map(folded).collect() };
-            words.push(Word { text: folded(word), parts, dense: false });
+            let mut parts = parts(word);
+            let width = width(&parts);
+            // A part that is too short is not in the index, so the others alone would not be this word.
+            if borders(word).len() > parts.len() {
+                parts.clear();
+            }
+            words.push(Word { text: folded(word), parts, at, dense: false });
+            at += width;
         }
         Run::Dense(characters) => {
             let pairs = characters.windows(2).map(|pair| pair.iter().collect::<String>());
             let single = (characters.len() == 1).then(|| characters.iter().collect());
-            words.extend(pairs.chain(single).map(|text| Word { text, parts: Vec::new(), dense: true }));
+            let found = pairs.chain(single).enumerate();
+            words.extend(found.map(|(next, text)| Word { text, parts: Vec::new(), at: at + next, dense: true }));
+            at += characters.len();
         }
     });
     words
@@ -141,6 +150,20 @@ fn borders(word: &str) -> Vec<&str> {
     parts
 }
 
+/// The parts of a word that are indexed beside the whole.
+fn parts(word: &str) -> Vec<String> {
+    let parts = borders(word);
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    parts.into_iter().filter(|part| !short(part)).map(folded).collect()
+}
+
+/// How many places a word takes.
+fn width(parts: &[String]) -> usize {
+    parts.len().max(1)
+}
+
 /// A single letter or digit says nothing by itself.
 fn short(part: &str) -> bool {
     part.chars().nth(1).is_none()
@@ -204,14 +227,10 @@ impl Tokenizer for Words {
         runs(&normalised(text), |run| match run {
             Run::Word(word) => {
                 tokens.push(token(folded(word), position));
-                let parts = borders(word);
-                if parts.len() > 1 {
-                    for part in parts.into_iter().filter(|part| !short(part)) {
-                        tokens.push(token(folded(part), position));
-                        position += 1;
-                    }
-                }
-                position = position.max(tokens.last().map_or(0, |last| last.position + 1));
+                let parts = parts(word);
+                let end = position + width(&parts);
+                tokens.extend(parts.into_iter().enumerate().map(|(at, part)| token(part, position + at)));
+                position = end;
             }
             Run::Dense(characters) => {
                 for (at, c) in characters.iter().enumerate() {
