@@ -1,4 +1,4 @@
-//! The wire types of Holdall's `/v1` API, and in [`manage`] those of its management API: everything a client sends and
+//! The wire types of Holdall's `/v1` API, in [`manage`] those of its management API, in [`connector`] those of the connector: everything a client sends and
 //! receives as JSON.
 //!
 //! # What a client may rely on
@@ -19,6 +19,7 @@
 pub mod answer;
 pub mod audit;
 pub mod bucket;
+pub mod connector;
 pub mod manage;
 pub mod multipart;
 pub mod object;

@@ -54,8 +54,8 @@ impl MigrationTrait for Migration {
                 "CREATE INDEX document_change ON document (change)",
                 // One row: whoever changes what is searched counts up, and holds the row until the end of the transaction, so
                 // that the numbers become visible in their order.
-                "CREATE TABLE search_change (id {int} PRIMARY KEY, last {int} NOT NULL, trimmed {int} NOT NULL)",
-                "INSERT INTO search_change (id, last, trimmed) VALUES (1, 0, 0)",
+                "CREATE TABLE search_change (id {int} PRIMARY KEY, last {int} NOT NULL, trimmed {int} NOT NULL, store {text} NOT NULL)",
+                "INSERT INTO search_change (id, last, trimmed, store) VALUES (1, 0, 0, '')",
                 // What was removed: `kind` and id, or with an empty id all documents of a datasource.
                 "CREATE TABLE search_removal (
                     change {int} NOT NULL, kind {text} NOT NULL, id {text} NOT NULL, removed_at {int} NOT NULL,

@@ -10,6 +10,7 @@ use crate::{
     task::{
         drive,
         expire_uploads::ExpireUploads,
+        index_datasources::{TidyDocuments, drain_index_queue, follow_changes, scan_datasources},
         journal::{TrimJournal, WriteJournal},
         keep_uploads::KeepUploads,
         space_sync::{TrimSyncRuns, space_sync},
@@ -54,6 +55,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         spaces: config.spaces.clone(),
         audit: config.audit.clone(),
         sync: config.sync.clone(),
+        connector: config.connector.clone(),
     };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
     let tls = config.tls.pair().map(Tls::open).transpose()?;
@@ -66,6 +68,8 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (url, s3_url) = (format!("{scheme}://{bound}"), format!("{scheme}://{s3_bound}"));
     let settings = door_settings(&config, admin.token.expose().to_owned(), &s3_url);
+    services.set_s3_url(&settings.s3_url);
+    services.ensure_builtin_connectors().await?;
     let router = http::router(services.clone(), settings.clone(), metrics, bound);
 
     let stop = CancellationToken::new();
@@ -225,6 +229,9 @@ const TRIMMING: Duration = Duration::from_secs(60 * 60);
 /// How often runs of the space syncer that are too far back are forgotten.
 const SYNC_TRIMMING: Duration = Duration::from_secs(60);
 
+/// How often documents are looked for whose datasource is gone.
+const TIDYING: Duration = Duration::from_secs(60);
+
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(drive(Sweep(services.clone()), config.sweep.interval, stop.clone()));
@@ -237,6 +244,10 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
     tasks.spawn(drive(TrimJournal(services.clone()), trimming, stop.clone()));
     tasks.spawn(drive(TrimSyncRuns(services.clone()), SYNC_TRIMMING, stop.clone()));
     tasks.spawn(space_sync(services.clone(), config.sync.runs, stop.clone()));
+    tasks.spawn(scan_datasources(services.clone(), stop.clone()));
+    tasks.spawn(drain_index_queue(services.clone(), stop.clone()));
+    tasks.spawn(follow_changes(services.clone(), config.data.clone(), stop.clone()));
+    tasks.spawn(drive(TidyDocuments(services.clone()), TIDYING, stop.clone()));
     tasks
 }
 

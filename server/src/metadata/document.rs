@@ -243,6 +243,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         self.all::<Removal>(sql, [after.into(), upto.into()]).await
     }
 
+    /// The name of the indexes that are made of this database; `made`, when it has none yet.
+    pub(crate) async fn search_store(&self, made: &str) -> Result<String> {
+        let sql = "UPDATE search_change SET store = CASE WHEN store = '' THEN $1 ELSE store END WHERE id = 1
+                   RETURNING store AS id";
+        let row = self.one::<Id>(sql, [made.into()]).await?;
+        row.map(|row| row.id).ok_or_else(|| Error::internal("the row of `search_change` is missing"))
+    }
+
     /// Up to which number removals are forgotten: a reader that has seen less must read everything anew.
     pub(crate) async fn trimmed_change(&self) -> Result<i64> {
         let row = self.one::<Number>("SELECT trimmed AS number FROM search_change WHERE id = 1", []).await?;

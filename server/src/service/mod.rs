@@ -2,6 +2,7 @@
 
 mod access;
 mod bucket;
+mod connector;
 mod content;
 mod export;
 mod import;
@@ -19,6 +20,7 @@ mod sync;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
+pub(crate) use connector::{Answered, Follower, ShownDatasource, ShownDocument, Written};
 pub(crate) use content::{ContentStream, Digests, Wanted};
 pub(crate) use import::Import;
 pub(crate) use key::{
@@ -47,7 +49,7 @@ pub(crate) use sweep::Swept;
 pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent};
 
 use crate::{
-    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},
+    config::{AuditConfig, ConnectorConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig},
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -87,6 +89,10 @@ pub(crate) struct Services {
     sync: Arc<sync::LocalRuns>,
     /// For contents that are copied between spaces.
     sync_memory: sync::Memory,
+    /// News of the connector, within this server.
+    connecting: Arc<connector::Ledger>,
+    /// The search of this server.
+    searching: Arc<connector::Searching>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -99,6 +105,7 @@ pub(crate) struct Rules {
     pub(crate) spaces: SpacesConfig,
     pub(crate) audit: AuditConfig,
     pub(crate) sync: SyncConfig,
+    pub(crate) connector: ConnectorConfig,
 }
 
 impl Services {
@@ -127,6 +134,13 @@ impl Services {
             remembered: Arc::default(),
             sync: Arc::default(),
             sync_memory,
+            connecting: Arc::default(),
+            searching: Arc::default(),
         }
+    }
+
+    /// Says where the S3 door of this server is, once it listens: documents of its own buckets tell it.
+    pub(crate) fn set_s3_url(&self, url: &str) {
+        self.connecting.set_own_url(url.to_owned());
     }
 }

@@ -9,10 +9,18 @@ mod datasources;
 mod documents;
 mod drain;
 mod feed;
+mod follow;
 mod ledger;
 mod scan;
+mod search;
 
+pub(crate) use connectors::Written;
+pub(crate) use datasources::ShownDatasource;
+pub(crate) use documents::ShownDocument;
+pub(crate) use follow::Follower;
+pub(super) use follow::Searching;
 pub(super) use ledger::Ledger;
+pub(crate) use search::Answered;
 
 use super::Services;
 use crate::{
