@@ -112,6 +112,8 @@ enum Api {
     V1,
     /// Running the server
     Management,
+    /// Datasources and what is found in them
+    Connector,
 }
 
 /// What a token may do.
@@ -213,6 +215,7 @@ fn print_document(api: Api, out: Option<&Path>) -> Result<(), Failure> {
     let document = http::v1::openapi_json(&match api {
         Api::V1 => http::v1::openapi(),
         Api::Management => http::manage::openapi(),
+        Api::Connector => http::connector::openapi(),
     });
     match out {
         Some(path) => {

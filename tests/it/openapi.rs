@@ -8,8 +8,11 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// The documents: which API `holdall openapi` is asked for, the file that is checked in, and where it is served.
-const DOCUMENTS: [(&str, &str, &str); 2] =
-    [("v1", "openapi/v1.json", "/openapi.json"), ("management", "openapi/management.json", "/openapi-management.json")];
+const DOCUMENTS: [(&str, &str, &str); 3] = [
+    ("v1", "openapi/v1.json", "/openapi.json"),
+    ("management", "openapi/management.json", "/openapi-management.json"),
+    ("connector", "openapi/connector.json", "/openapi-connector.json"),
+];
 
 /// Every call of the contract, and those of ours.
 const CALLS: [(&str, &str); 42] = [
@@ -55,6 +58,33 @@ const CALLS: [(&str, &str); 42] = [
     ("get", "/v1/spaceSyncer/listFailures"),
     ("get", "/v1/spaceSyncer/listPlan"),
     ("get", "/v1/spaceSyncer/events"),
+];
+
+/// Every call of the connector.
+const CONNECTOR: [(&str, &str); 23] = [
+    ("post", "/connector/"),
+    ("get", "/connector/{id}"),
+    ("put", "/connector/{id}"),
+    ("delete", "/connector/{id}"),
+    ("get", "/connector/_search"),
+    ("post", "/connector/_search"),
+    ("post", "/datasource/"),
+    ("get", "/datasource/{id}"),
+    ("put", "/datasource/{id}"),
+    ("delete", "/datasource/{id}"),
+    ("get", "/datasource/_search"),
+    ("post", "/datasource/_search"),
+    ("post", "/datasource/{id}/_doc"),
+    ("post", "/datasource/{id}/_doc/{doc_id}"),
+    ("post", "/document/"),
+    ("delete", "/document/"),
+    ("get", "/document/{id}"),
+    ("put", "/document/{id}"),
+    ("delete", "/document/{id}"),
+    ("get", "/document/_search"),
+    ("post", "/document/_search"),
+    ("get", "/query/_search"),
+    ("post", "/query/_search"),
 ];
 
 /// Every call of the management API.
@@ -139,6 +169,7 @@ async fn the_server_serves_its_documents_and_a_page_to_read_them() {
 fn every_call_is_described_with_examples_and_answers() {
     described("v1", &CALLS);
     described("management", &MANAGEMENT);
+    described("connector", &CONNECTOR);
 }
 
 fn described(api: &str, calls: &[(&str, &str)]) {

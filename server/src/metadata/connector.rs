@@ -1,11 +1,7 @@
 //! Rows of `connector`, and the numbers of changes.
 
 use super::{Rows, read_fields, text_of};
-use crate::domain::{
-    Error, Result,
-    connector::record::Connector,
-    time::Timestamp,
-};
+use crate::domain::{Error, Result, connector::record::Connector, time::Timestamp};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 /// Ids of one statement.

@@ -58,7 +58,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// Datasources that were changed behind `after` and up to `upto`, each with the number of its change.
     pub(crate) async fn changed_datasources(&self, after: i64, upto: i64) -> Result<Vec<(i64, Datasource)>> {
-        let sql = format!("SELECT {COLUMNS}, change FROM datasource WHERE change > $1 AND change <= $2 ORDER BY change");
+        let sql =
+            format!("SELECT {COLUMNS}, change FROM datasource WHERE change > $1 AND change <= $2 ORDER BY change");
         let rows = self.all::<super::Changed<Row>>(sql, [after.into(), upto.into()]).await?;
         rows.into_iter().map(|row| Ok((row.change, row.row.into_datasource()?))).collect()
     }

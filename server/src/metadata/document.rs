@@ -130,7 +130,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// Puts a new document of a caller down; tells whether its id was free.
     pub(crate) async fn insert_document(&self, document: &Document, parent: &str, change: i64) -> Result<bool> {
-        let sql = "INSERT INTO document (id, datasource_id, key, mark, item, body, parent, created_at, updated_at, change)
+        let sql =
+            "INSERT INTO document (id, datasource_id, key, mark, item, body, parent, created_at, updated_at, change)
                    VALUES ($1, $2, NULL, '', '', $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING";
         let values = [
             document.id.as_str().into(),

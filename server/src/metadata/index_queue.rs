@@ -35,7 +35,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// The first `limit` messages of `queue`. Two readers would get the same ones: whoever works on them holds the number
     /// of a change.
     pub(crate) async fn next_messages(&self, queue: &str, limit: u64) -> Result<Vec<QueuedMessage>> {
-        let sql = "SELECT id, datasource_id, message FROM index_queue WHERE queue = $1 AND held = 0 ORDER BY id LIMIT $2";
+        let sql =
+            "SELECT id, datasource_id, message FROM index_queue WHERE queue = $1 AND held = 0 ORDER BY id LIMIT $2";
         self.all::<QueuedMessage>(sql, [queue.into(), signed(limit).into()]).await
     }
 

@@ -45,8 +45,7 @@ struct Clock {
     now: i64,
 }
 
-const COLUMNS: &str =
-    "datasource_id, active, next_at, failures, lease_epoch, interval_us, reached, run, last_run";
+const COLUMNS: &str = "datasource_id, active, next_at, failures, lease_epoch, interval_us, reached, run, last_run";
 
 /// A scan that was just claimed.
 #[derive(Debug, Clone)]
@@ -121,7 +120,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         if kinds.is_empty() {
             return Ok(false);
         }
-        let sql = format!("SELECT datasource_id FROM datasource_scan WHERE {} LIMIT 1", claimable(self.clock(), 1, kinds));
+        let sql =
+            format!("SELECT datasource_id FROM datasource_scan WHERE {} LIMIT 1", claimable(self.clock(), 1, kinds));
         Ok(self.one::<Id>(sql, kinds.iter().map(|kind| Value::from(*kind))).await?.is_some())
     }
 
@@ -166,7 +166,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
              WHERE datasource_id = $1 AND lease_epoch = $2",
             self.clock()
         );
-        let values = [id.into(), epoch.into(), micros(lease).into(), text(&state.reached)?.into(), text(&state.run)?.into()];
+        let values =
+            [id.into(), epoch.into(), micros(lease).into(), text(&state.reached)?.into(), text(&state.run)?.into()];
         if self.execute(sql, values).await? == 0 { Err(lost(id)) } else { Ok(()) }
     }
 

@@ -229,10 +229,14 @@ mod tests {
 
     #[test]
     fn refusals_and_places_are_read() {
-        let refusal = read_refusal("<Error><Code>NoSuchBucket</Code><Message>m</Message><Region>garage</Region></Error>");
+        let refusal =
+            read_refusal("<Error><Code>NoSuchBucket</Code><Message>m</Message><Region>garage</Region></Error>");
         assert_eq!((refusal.code.as_str(), refusal.region.as_str()), ("NoSuchBucket", "garage"));
         assert_eq!(read_refusal("bad gateway"), Refusal::default());
-        assert_eq!(read_location("<LocationConstraint xmlns=\"x\">eu-west-1</LocationConstraint>").unwrap(), "eu-west-1");
+        assert_eq!(
+            read_location("<LocationConstraint xmlns=\"x\">eu-west-1</LocationConstraint>").unwrap(),
+            "eu-west-1"
+        );
         assert_eq!(read_location("<LocationConstraint/>").unwrap(), "");
         assert_eq!(read_location("<Error/>"), None);
     }

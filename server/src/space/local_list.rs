@@ -63,7 +63,8 @@ impl LocalFiles {
             match name.kind {
                 Kind::Folder => match self.enter(&root, level, &path) {
                     Ok(below) if below.names.len() == 0 && !below.holds_own => {
-                        let item = Item { key: key_from(place, &path).to_owned(), seen: Default::default(), owner: None };
+                        let item =
+                            Item { key: key_from(place, &path).to_owned(), seen: Default::default(), owner: None };
                         teller.tell_blocking(Found::Item(item))?;
                     }
                     Ok(below) => levels.push(below),

@@ -59,7 +59,10 @@ pub(crate) async fn drain_index_queue(services: Services, stop: CancellationToke
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the queue of documents could not be worked on");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the queue of documents could not be worked on"
+                );
                 tokio::time::sleep(PAUSE).await;
             }
         }

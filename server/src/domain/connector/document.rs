@@ -205,7 +205,10 @@ mod tests {
             })
         );
         let folder = source_of(json!({}), Some(Item::folder("a/b/".to_owned())));
-        assert_eq!((&folder["type"], &folder["title"], &folder["category"]), (&json!("folder"), &json!("b"), &json!("/a/")));
+        assert_eq!(
+            (&folder["type"], &folder["title"], &folder["category"]),
+            (&json!("folder"), &json!("b"), &json!("/a/"))
+        );
         assert_eq!((folder.get("size"), &folder["url"]), (None, &json!("http://h/b/a/b/")));
     }
 

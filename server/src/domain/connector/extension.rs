@@ -13,7 +13,8 @@ impl Extensions {
     /// # Errors
     /// [`Error::Invalid`] when it is anything but a list of texts.
     pub(crate) fn read(value: Option<&Value>) -> Result<Self> {
-        let wrong = || Error::invalid("connector.config.extensions", "must be a list of texts such as [\"pdf\", \"tar.gz\"]");
+        let wrong =
+            || Error::invalid("connector.config.extensions", "must be a list of texts such as [\"pdf\", \"tar.gz\"]");
         let list = match value {
             None | Some(Value::Null) => return Ok(Self::default()),
             Some(Value::Array(list)) => list,

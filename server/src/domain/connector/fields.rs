@@ -108,7 +108,13 @@ mod tests {
         let sent = json!({"name": "n", "tags": ["a"], "enabled": null, "more": 1, "at": "2026-11-28T00:00:00Z"});
         let kept = keep(&object_of(sent), &known).unwrap();
         assert_eq!(kept, object_of(json!({"name": "n", "tags": ["a"], "at": "2026-11-28T00:00:00Z"})));
-        for bad in [json!({"name": 1}), json!({"tags": "a"}), json!({"tags": [1]}), json!({"enabled": "true"}), json!({"at": "now"})] {
+        for bad in [
+            json!({"name": 1}),
+            json!({"tags": "a"}),
+            json!({"tags": [1]}),
+            json!({"enabled": "true"}),
+            json!({"at": "now"}),
+        ] {
             assert!(keep(&object_of(bad.clone()), &known).is_err(), "{bad}");
         }
     }

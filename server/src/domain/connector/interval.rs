@@ -12,8 +12,9 @@ const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// # Errors
 /// [`Error::Invalid`] for `field`.
 pub(crate) fn parse(field: &'static str, text: &str) -> Result<Duration> {
-    let seconds = seconds(text.trim())
-        .ok_or_else(|| Error::invalid(field, format!("`{}` is no duration; write `30s`, `5m` or `1h30m`", short(text))))?;
+    let seconds = seconds(text.trim()).ok_or_else(|| {
+        Error::invalid(field, format!("`{}` is no duration; write `30s`, `5m` or `1h30m`", short(text)))
+    })?;
     let span = Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST);
     if span > LONGEST {
         return Err(Error::invalid(field, "must be at most a year"));
@@ -60,7 +61,9 @@ mod tests {
 
     #[test]
     fn durations_of_go_are_read() {
-        for (text, millis) in [("30s", 30_000), ("1h30m", 5_400_000), ("1.5s", 1_500), ("250ms", 1_000), ("0", 1_000), ("90m", 5_400_000)] {
+        for (text, millis) in
+            [("30s", 30_000), ("1h30m", 5_400_000), ("1.5s", 1_500), ("250ms", 1_000), ("0", 1_000), ("90m", 5_400_000)]
+        {
             assert_eq!(parse("interval", text).unwrap(), Duration::from_millis(millis), "{text}");
         }
         for bad in ["", "30", "s", "-5s", "1d", "1 s", "1..5s", ".s", "99999999h", "x"] {

@@ -37,14 +37,7 @@ fn is_zero(size: &u64) -> bool {
 
 impl Item {
     pub(crate) fn file(key: String, seen: &Seen, owner: Option<Owner>) -> Self {
-        Self {
-            key,
-            size: seen.size,
-            etag: etag_of(seen),
-            modified: seen.modified,
-            owner,
-            storage_class: String::new(),
-        }
+        Self { key, size: seen.size, etag: etag_of(seen), modified: seen.modified, owner, storage_class: String::new() }
     }
 
     /// A folder, of which a listing tells nothing but that something lies in it.

@@ -264,7 +264,11 @@ fn schedule(body: &Fields, config: &Fields) -> Result<Schedule> {
     let interval = match (text(&sync, "interval"), config.get("interval")) {
         ("", None | Some(Value::Null)) => None,
         ("", Some(Value::String(text))) => {
-            if text.is_empty() { None } else { Some(interval::parse("connector.config.interval", text)?) }
+            if text.is_empty() {
+                None
+            } else {
+                Some(interval::parse("connector.config.interval", text)?)
+            }
         }
         ("", Some(_)) => return Err(Error::invalid("connector.config.interval", "must be text such as `30s`")),
         (text, _) => Some(interval::parse("sync.interval", text)?),
@@ -341,6 +345,11 @@ mod tests {
             assert!(error.contains(named), "{sent}: {error}");
         }
         let made = draft(sample(), None).unwrap();
-        assert!(draft(json!({"sync": {"interval": "soon"}}), Some(&made)).unwrap_err().to_string().contains("sync.interval"));
+        assert!(
+            draft(json!({"sync": {"interval": "soon"}}), Some(&made))
+                .unwrap_err()
+                .to_string()
+                .contains("sync.interval")
+        );
     }
 }

@@ -9,16 +9,14 @@ use serde_json::{Map, Value};
 pub(crate) const MASK: &str = "******";
 
 /// Words in names of fields whose values are secrets; compared in small letters, without `_` and `-`.
-const SECRET_WORDS: [&str; 7] =
-    ["secret", "password", "passwd", "token", "privatekey", "apikey", "credentials"];
+const SECRET_WORDS: [&str; 7] = ["secret", "password", "passwd", "token", "privatekey", "apikey", "credentials"];
 
 /// The secrets of one body, by their places: JSON pointers, <https://www.rfc-editor.org/rfc/rfc6901>.
 pub(crate) type Secrets = Map<String, Value>;
 
 /// Whether a field of this name holds a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let plain: String =
-        name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
+    let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase).collect();
     SECRET_WORDS.iter().any(|word| plain.contains(word))
 }
 
@@ -94,7 +92,9 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_their_names() {
-        for name in ["secret_access_key", "password", "token", "access_token", "refresh_token", "Client-Secret", "apiKey"] {
+        for name in
+            ["secret_access_key", "password", "token", "access_token", "refresh_token", "Client-Secret", "apiKey"]
+        {
             assert!(is_secret(name), "{name}");
         }
         for name in ["access_key_id", "bucket", "endpoint", "use_ssl", "name", "key"] {

@@ -137,7 +137,8 @@ fn endpoint(written: &str, use_ssl: bool) -> Result<String> {
         (false, true) => format!("https://{written}"),
         (false, false) => format!("http://{written}"),
     };
-    let url = Url::parse(&with_scheme).map_err(|_| wrong("must be a host with or without a port, such as `s3.example.com:9000`, or its URL"))?;
+    let url = Url::parse(&with_scheme)
+        .map_err(|_| wrong("must be a host with or without a port, such as `s3.example.com:9000`, or its URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("must begin with http:// or https://, or with neither"));
     }
@@ -209,7 +210,13 @@ mod tests {
         assert_eq!(error, "connector.config: lacks access_key_id, secret_access_key, bucket");
         assert!(Target::read(HOLDALL, json!({}).as_object().unwrap()).unwrap_err().to_string().contains("bucket"));
         assert!(Target::read("notion", json!({}).as_object().unwrap()).unwrap().is_none());
-        for (name, value) in [("use_ssl", json!("yes")), ("prefix", json!(1)), ("bucket", json!(["b"])), ("bucket", json!("a/b")), ("extensions", json!("pdf"))] {
+        for (name, value) in [
+            ("use_ssl", json!("yes")),
+            ("prefix", json!(1)),
+            ("bucket", json!(["b"])),
+            ("bucket", json!("a/b")),
+            ("extensions", json!("pdf")),
+        ] {
             assert!(with(name, value).unwrap_err().to_string().contains(name), "{name}");
         }
     }

@@ -18,7 +18,7 @@ pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, signature_hash, 
 use super::{
     Door,
     audit::{Note, Outcome},
-    manage,
+    connector, manage,
     middleware::request_id::RequestId,
     v1,
 };
@@ -142,7 +142,8 @@ impl Asked {
 /// The route of a request; with its method where that says what it does.
 fn operation(request: &Request, path: &str) -> String {
     let route = request.extensions().get::<MatchedPath>().map_or(path, MatchedPath::as_str);
-    if manage::serves(path) { format!("{} {route}", request.method()) } else { route.to_owned() }
+    let by_method = manage::serves(path) || connector::serves(path);
+    if by_method { format!("{} {route}", request.method()) } else { route.to_owned() }
 }
 
 /// The address at the other end of the connection, or, behind a proxy, the one that the proxy saw: it stands last in
@@ -226,6 +227,8 @@ fn too_many(path: &str, wait: Duration) -> Response {
     let sentence = format!("too many failed attempts from this address; try again in {seconds} s");
     let mut response = if manage::serves(path) {
         manage::refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", sentence)
+    } else if connector::serves(path) {
+        connector::refusal(StatusCode::TOO_MANY_REQUESTS, &sentence)
     } else {
         v1::failure(StatusCode::TOO_MANY_REQUESTS, Code::Unauthorized, sentence)
     };

@@ -66,7 +66,8 @@ pub(super) async fn put(
     Sent(sent): Sent,
 ) -> Result<Reply> {
     let done = door.services.put_connector(caller, &id, sent, replace).await;
-    Ok(about(&id, Missing::Result, "connector", done)?.map_or_else(|missing| missing, |_| Reply::result(&id, "updated")))
+    Ok(about(&id, Missing::Result, "connector", done)?
+        .map_or_else(|missing| missing, |_| Reply::result(&id, "updated")))
 }
 
 /// Delete a connector
@@ -83,5 +84,6 @@ pub(super) async fn put(
 )]
 pub(super) async fn delete(State(door): State<Door>, caller: Caller, InPath(id): InPath<String>) -> Result<Reply> {
     let done = door.services.delete_connector(caller, &id).await;
-    Ok(about(&id, Missing::Result, "connector", done)?.map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
+    Ok(about(&id, Missing::Result, "connector", done)?
+        .map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
 }

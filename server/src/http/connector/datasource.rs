@@ -69,7 +69,8 @@ pub(super) async fn put(
     Sent(sent): Sent,
 ) -> Result<Reply> {
     let done = door.services.put_datasource(caller, &id, sent, replace).await;
-    Ok(about(&id, Missing::Result, "datasource", done)?.map_or_else(|missing| missing, |_| Reply::result(&id, "updated")))
+    Ok(about(&id, Missing::Result, "datasource", done)?
+        .map_or_else(|missing| missing, |_| Reply::result(&id, "updated")))
 }
 
 /// Delete a datasource
@@ -85,7 +86,8 @@ pub(super) async fn put(
 )]
 pub(super) async fn delete(State(door): State<Door>, caller: Caller, InPath(id): InPath<String>) -> Result<Reply> {
     let done = door.services.delete_datasource(caller, &id).await;
-    Ok(about(&id, Missing::Result, "datasource", done)?.map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
+    Ok(about(&id, Missing::Result, "datasource", done)?
+        .map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
 }
 
 /// List a datasource now
@@ -121,7 +123,8 @@ pub(super) async fn push(
     Sent(sent): Sent,
 ) -> Result<Reply> {
     let done = door.services.push_document(caller, &id, None, sent).await;
-    Ok(about(&id, Missing::Result, "datasource", done)?.map_or_else(|missing| missing, |made| Reply::result(&made, "created")))
+    Ok(about(&id, Missing::Result, "datasource", done)?
+        .map_or_else(|missing| missing, |made| Reply::result(&made, "created")))
 }
 
 /// Put a document with an id into a datasource
@@ -144,5 +147,6 @@ pub(super) async fn push_with_id(
     Sent(sent): Sent,
 ) -> Result<Reply> {
     let done = door.services.push_document(caller, &id, Some(&document), sent).await;
-    Ok(about(&id, Missing::Result, "datasource", done)?.map_or_else(|missing| missing, |made| Reply::result(&made, "created")))
+    Ok(about(&id, Missing::Result, "datasource", done)?
+        .map_or_else(|missing| missing, |made| Reply::result(&made, "created")))
 }

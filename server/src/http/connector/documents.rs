@@ -78,7 +78,8 @@ pub(super) async fn put(
 )]
 pub(super) async fn delete(State(door): State<Door>, caller: Caller, InPath(id): InPath<String>) -> Result<Reply> {
     let done = door.services.delete_documents(caller, vec![id.clone()], true).await;
-    Ok(about(&id, Missing::Result, "document", done)?.map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
+    Ok(about(&id, Missing::Result, "document", done)?
+        .map_or_else(|missing| missing, |()| Reply::result(&id, "deleted")))
 }
 
 /// Delete documents

@@ -81,7 +81,11 @@ mod tests {
 
     #[test]
     fn paths_of_this_door_are_known() {
-        assert!(["/connector", "/connector/", "/datasource/x", "/document/_search", "/query/_search"].iter().all(|p| serves(p)));
+        assert!(
+            ["/connector", "/connector/", "/datasource/x", "/document/_search", "/query/_search"]
+                .iter()
+                .all(|p| serves(p))
+        );
         assert!(["/connectors", "/v1/connector", "/", "/documentation", "/docs"].iter().all(|p| !serves(p)));
     }
 }

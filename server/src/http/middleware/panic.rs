@@ -1,6 +1,6 @@
 //! A panic in a request is answered with 500 and logged once, under the id of the request; the server goes on.
 
-use crate::http::{manage, v1};
+use crate::http::{connector, manage, v1};
 use axum::{http::StatusCode, response::Response};
 use std::{
     any::Any,
@@ -60,6 +60,9 @@ pub(super) fn answer(what: &str, path: &str) -> Response {
     let sentence = "internal error; the log of the server tells more under the id of this request";
     if manage::serves(path) {
         return manage::refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", sentence.to_owned());
+    }
+    if connector::serves(path) {
+        return connector::refusal(StatusCode::INTERNAL_SERVER_ERROR, sentence);
     }
     v1::failure(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -42,7 +42,8 @@ impl Services {
                             Some(stored) => (stored.connector.body, stored.sealed, stored.connector.created_at),
                             None => (body, None, now),
                         };
-                        let connector = Connector { id: id.to_owned(), builtin: true, body, created_at, updated_at: now };
+                        let connector =
+                            Connector { id: id.to_owned(), builtin: true, body, created_at, updated_at: now };
                         rows.put_connector(&StoredConnector { connector, sealed }, change).await
                     })
                 })

@@ -47,7 +47,13 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`], unless `replace` lets it be made.
-    pub(crate) async fn put_datasource(&self, caller: Caller, id: &str, sent: Fields, replace: bool) -> Result<Written> {
+    pub(crate) async fn put_datasource(
+        &self,
+        caller: Caller,
+        id: &str,
+        sent: Fields,
+        replace: bool,
+    ) -> Result<Written> {
         caller.may(Right::Write)?;
         fields::check_id("id", id)?;
         self.write_datasource(caller, id.to_owned(), sent, if replace { Mode::Replace } else { Mode::Update }).await?;

@@ -170,14 +170,13 @@ impl Services {
         ids.sort_unstable();
         ids.dedup();
         let found = self.metadata.rows().datasources_of(&ids).await?;
-        Ok(found.into_iter().map(|datasource| (datasource.id.clone(), (datasource.owner, source(&datasource)))).collect())
+        Ok(found
+            .into_iter()
+            .map(|datasource| (datasource.id.clone(), (datasource.owner, source(&datasource))))
+            .collect())
     }
 
-    pub(super) fn shown(
-        &self,
-        found: &Document,
-        sources: &HashMap<String, (CredentialId, Source)>,
-    ) -> ShownDocument {
+    pub(super) fn shown(&self, found: &Document, sources: &HashMap<String, (CredentialId, Source)>) -> ShownDocument {
         let of = found.datasource.as_ref().and_then(|id| sources.get(id)).map(|(_, source)| source);
         ShownDocument { id: found.id.clone(), source: found.source(of, self.connecting.own_url()) }
     }
@@ -198,11 +197,7 @@ pub(super) fn source(datasource: &Datasource) -> Source {
 
 /// Whether a caller may know of a document: of its own datasources; one without a datasource belongs to whoever runs the
 /// server.
-pub(super) fn may_see(
-    caller: Caller,
-    document: &Document,
-    sources: &HashMap<String, (CredentialId, Source)>,
-) -> bool {
+pub(super) fn may_see(caller: Caller, document: &Document, sources: &HashMap<String, (CredentialId, Source)>) -> bool {
     match &document.datasource {
         None => caller.scope().is_none(),
         // Of a datasource that is gone nothing is left.

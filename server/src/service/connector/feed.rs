@@ -51,9 +51,7 @@ impl Feed {
     pub(super) async fn next(&mut self) -> Option<std::result::Result<Item, Incomplete>> {
         match self {
             Self::Remote(listing) => match listing.next().await? {
-                Ok(Found::Item(item)) => {
-                    Some(Ok(Item::file(item.key, &item.seen, item.owner.map(|owner| *owner))))
-                }
+                Ok(Found::Item(item)) => Some(Ok(Item::file(item.key, &item.seen, item.owner.map(|owner| *owner)))),
                 Ok(Found::Odd(odd)) => Some(Err(Incomplete(format!("`{}` {}", odd.key, odd.reason)))),
                 Err(fault) => Some(Err(Incomplete(fault.sentence()))),
             },
@@ -129,8 +127,7 @@ impl OwnKeys {
     }
 
     fn item(&self, entry: KeyEntry) -> Item {
-        let seen =
-            Seen { size: entry.size, modified: Some(entry.updated_at), version: Version::tag(&entry.etag) };
+        let seen = Seen { size: entry.size, modified: Some(entry.updated_at), version: Version::tag(&entry.etag) };
         Item::file(entry.key, &seen, Some(self.owner.clone()))
     }
 }

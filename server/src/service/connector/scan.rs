@@ -1,7 +1,12 @@
 //! One scan of a datasource: an ordered listing is merged with the ordered documents that are there, as streams, and what
 //! differs is queued. What is gone is queued as well, but held until the listing has come to its end.
 
-use super::{datasource_owner, drain::Message, feed::{Feed, Incomplete}, open_with};
+use super::{
+    datasource_owner,
+    drain::Message,
+    feed::{Feed, Incomplete},
+    open_with,
+};
 use crate::{
     domain::{
         Error, Result,
@@ -71,9 +76,7 @@ impl Services {
             return Ok(None);
         }
         let (owner, lease) = (owner.to_owned(), self.rules.sync.lease);
-        self.metadata
-            .write(move |rows| Box::pin(async move { rows.claim_scan(&owner, lease, &kinds).await }))
-            .await
+        self.metadata.write(move |rows| Box::pin(async move { rows.claim_scan(&owner, lease, &kinds).await })).await
     }
 
     /// Works on a scan until it is over, or has to be put down; `ending` is set when this server ends.
@@ -297,7 +300,10 @@ impl Scan<'_> {
         let has_put = !put.is_empty();
         let put = Message { bucket: bucket.clone(), put, gone: Vec::new() };
         let gone = Message { bucket, put: Vec::new(), gone };
-        let texts = [(false, has_put.then(|| put.text()).transpose()?), (true, (!gone.gone.is_empty()).then(|| gone.text()).transpose()?)];
+        let texts = [
+            (false, has_put.then(|| put.text()).transpose()?),
+            (true, (!gone.gone.is_empty()).then(|| gone.text()).transpose()?),
+        ];
         let (id, epoch, lease, state) = (self.id().to_owned(), self.claim.epoch, self.lease, self.state.clone());
         let queue = self.services.rules.connector.s3.queue.name.clone();
         self.services
@@ -339,7 +345,8 @@ impl Scan<'_> {
 
     async fn put_down(&self) {
         let (id, epoch) = (self.id().to_owned(), self.claim.epoch);
-        let write = self.services.metadata.write(move |rows| Box::pin(async move { rows.put_scan_down(&id, epoch).await }));
+        let write =
+            self.services.metadata.write(move |rows| Box::pin(async move { rows.put_scan_down(&id, epoch).await }));
         if let Err(error) = write.await {
             // Then its lease ends by itself.
             tracing::info!(error = &error as &dyn std::error::Error, "a scan could not be put down");

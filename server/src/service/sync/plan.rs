@@ -287,7 +287,9 @@ mod tests {
     fn listed(files: &Files) -> Listed {
         let found: Vec<_> = files
             .iter()
-            .map(|(key, (size, time))| Ok(Found::Item(Item { key: key.clone(), seen: seen(*size, *time), owner: None })))
+            .map(|(key, (size, time))| {
+                Ok(Found::Item(Item { key: key.clone(), seen: seen(*size, *time), owner: None }))
+            })
             .collect();
         stream::iter(found).boxed()
     }
