@@ -24,6 +24,8 @@ mod rank;
 mod schema;
 mod search;
 mod select;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod top;

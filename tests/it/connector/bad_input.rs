@@ -56,7 +56,12 @@ async fn what_cannot_be_meant_is_named_and_changes_nothing() {
         (&post, "/datasource/", with("/connector/id", json!("")), "connector.id"),
         (&post, "/datasource/", with("/connector/id", json!("unknown")), "connector.id"),
         (&post, "/datasource/", with("/connector/config", json!([])), "connector.config"),
-        (&post, "/datasource/", with("/connector/config", json!({})), "access_key_id, secret_access_key, bucket, endpoint"),
+        (
+            &post,
+            "/datasource/",
+            with("/connector/config", json!({})),
+            "access_key_id, secret_access_key, bucket, endpoint",
+        ),
         (&post, "/datasource/", config("bucket", json!("")), "bucket"),
         (&post, "/datasource/", config("bucket", json!("a/b")), "bucket"),
         (&post, "/datasource/", config("bucket", json!(["b"])), "bucket"),
@@ -74,7 +79,12 @@ async fn what_cannot_be_meant_is_named_and_changes_nothing() {
         (&post, "/datasource/", config("interval", json!("soon")), "interval"),
         (&post, "/datasource/", config("interval", json!(30)), "interval"),
         (&post, "/datasource/", json!({"type": "connector", "connector": {"id": "holdall"}}).to_string(), "bucket"),
-        (&post, "/datasource/", json!({"type": "connector", "connector": {"id": "holdall", "config": {"bucket": "no"}}}).to_string(), "bucket"),
+        (
+            &post,
+            "/datasource/",
+            json!({"type": "connector", "connector": {"id": "holdall", "config": {"bucket": "no"}}}).to_string(),
+            "bucket",
+        ),
         // Documents.
         (&post, "/document/", json!({"title": 1}).to_string(), "title"),
         (&post, "/document/", json!({"tags": "a"}).to_string(), "tags"),
@@ -107,7 +117,10 @@ async fn what_cannot_be_meant_is_named_and_changes_nothing() {
         assert!(reason.contains(named), "{change}: {reason}");
     }
     let after = coco.source(&format!("/datasource/{id}")).await;
-    assert_eq!((&after["connector"], &after["sync"], &after["updated"]), (&kept["connector"], &kept["sync"], &kept["updated"]));
+    assert_eq!(
+        (&after["connector"], &after["sync"], &after["updated"]),
+        (&kept["connector"], &kept["sync"], &kept["updated"])
+    );
 }
 
 #[tokio::test]

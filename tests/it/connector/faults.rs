@@ -71,7 +71,8 @@ async fn what_cannot_be_listed_says_why_and_waits_longer_each_time() {
     let error = failed(missing.clone()).await;
     assert!(error.contains("no-such-bucket"), "{error}");
     assert!(!storage.bucket("no-such-bucket").exists(), "nothing was made");
-    let wrong = coco.datasource(over(&storage.endpoint(), "docs", json!({"secret_access_key": "wrong-secret-words"}))).await;
+    let wrong =
+        coco.datasource(over(&storage.endpoint(), "docs", json!({"secret_access_key": "wrong-secret-words"}))).await;
     let error = failed(wrong.clone()).await;
     assert!(error.contains("denied") && !error.contains("wrong-secret-words"), "{error}");
     let dead = coco.datasource(over("http://127.0.0.1:1", "docs", json!({}))).await;
@@ -93,7 +94,12 @@ async fn what_cannot_be_listed_says_why_and_waits_longer_each_time() {
     coco.put(&format!("/datasource/{missing}"), json!({"connector": {"config": {"bucket": "docs"}}})).await.is(200);
     coco.scanned(&missing).await;
     assert_eq!(coco.keys(&missing).await, ["a.txt"]);
-    coco.put(&format!("/datasource/{wrong}"), json!({"connector": {"config": {"secret_access_key": s3_server::SECRET_KEY}}})).await.is(200);
+    coco.put(
+        &format!("/datasource/{wrong}"),
+        json!({"connector": {"config": {"secret_access_key": s3_server::SECRET_KEY}}}),
+    )
+    .await
+    .is(200);
     coco.scanned(&wrong).await;
 }
 
@@ -109,7 +115,10 @@ async fn a_killed_server_goes_on_where_it_was() {
     Coco::of(&server).delete(&format!("/datasource/{id}")).await.is(200);
     let id = Coco::of(&server).datasource(over(&proxy.endpoint(), "docs", json!({}))).await;
     let coco = Coco::of(&server);
-    eventually("two pages are queued", || async { (coco.last_run(&id).await["indexed"].as_u64()? >= 1500).then_some(()) }).await;
+    eventually("two pages are queued", || async {
+        (coco.last_run(&id).await["indexed"].as_u64()? >= 1500).then_some(())
+    })
+    .await;
     let begun = coco.last_run(&id).await;
     server.kill();
     proxy.clear();

@@ -10,15 +10,38 @@ fn counts(run: &Value) -> [u64; 4] {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn objects_and_folders_become_documents() {
     let awkward = [
-        "a b/c+d.txt", "100%/50%25.txt", "hash#1/x?y=z&w.md", "ünï/北京 文件.PDF", "..a/b..", "v1.2/readme", ".env",
-        "x.tar.gz", "q\"uo'te.txt", " lead/trail ", "😀.png", "<&>.xml", "deep/er/and/deeper/leaf.txt",
+        "a b/c+d.txt",
+        "100%/50%25.txt",
+        "hash#1/x?y=z&w.md",
+        "ünï/北京 文件.PDF",
+        "..a/b..",
+        "v1.2/readme",
+        ".env",
+        "x.tar.gz",
+        "q\"uo'te.txt",
+        " lead/trail ",
+        "😀.png",
+        "<&>.xml",
+        "deep/er/and/deeper/leaf.txt",
     ];
     let storage = bucket_of(&awkward);
     let server = rare().start();
     let coco = Coco::of(&server);
     let id = coco.datasource(over(&storage.endpoint(), "docs", json!({}))).await;
     let run = coco.scanned(&id).await;
-    let folders = ["a b/", "100%/", "hash#1/", "ünï/", "..a/", "v1.2/", " lead/", "deep/", "deep/er/", "deep/er/and/", "deep/er/and/deeper/"];
+    let folders = [
+        "a b/",
+        "100%/",
+        "hash#1/",
+        "ünï/",
+        "..a/",
+        "v1.2/",
+        " lead/",
+        "deep/",
+        "deep/er/",
+        "deep/er/and/",
+        "deep/er/and/deeper/",
+    ];
     assert_eq!(counts(&run), [13, 13 + folders.len() as u64, 0, 0], "{run}");
     let documents = coco.documents(&id).await;
     let mut expected: Vec<&str> = awkward.into_iter().chain(folders).collect();
@@ -35,7 +58,10 @@ async fn objects_and_folders_become_documents() {
     ] {
         let document = &documents[key];
         assert_eq!(document["url"], format!("{}/docs/{url}", storage.endpoint()), "{key}");
-        assert_eq!((&document["title"], &document["category"], &document["type"]), (&json!(title), &json!(category), &json!("file")));
+        assert_eq!(
+            (&document["title"], &document["category"], &document["type"]),
+            (&json!(title), &json!(category), &json!("file"))
+        );
         assert_eq!(document["metadata"]["bucket"], "docs");
         // Whoever follows the link finds the object, once it is signed.
         let length = format!("content of {key}").len();
@@ -45,7 +71,10 @@ async fn objects_and_folders_become_documents() {
     let pdf = &documents["ünï/北京 文件.PDF"]["metadata"];
     assert_eq!((&pdf["content_type"], &pdf["extension"]), (&json!("application/pdf"), &json!("pdf")));
     let folder = &documents["deep/er/and/"];
-    assert_eq!((&folder["type"], &folder["title"], &folder["category"]), (&json!("folder"), &json!("and"), &json!("/deep/er/")));
+    assert_eq!(
+        (&folder["type"], &folder["title"], &folder["category"]),
+        (&json!("folder"), &json!("and"), &json!("/deep/er/"))
+    );
     assert_eq!((&folder["categories"], folder.get("size")), (&json!(["deep", "er"]), None));
     assert_eq!(folder["url"], format!("{}/docs/deep/er/and/", storage.endpoint()));
     // The id of the contract: the md5 of datasource, bucket and key.
@@ -59,7 +88,10 @@ async fn objects_and_folders_become_documents() {
 }
 
 fn md5_of(text: &str) -> String {
-    use std::{io::Write, process::{Command, Stdio}};
+    use std::{
+        io::Write,
+        process::{Command, Stdio},
+    };
     let mut child = Command::new("md5sum").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
@@ -110,7 +142,10 @@ async fn what_callers_say_survives_scans() {
     storage.put_file("docs", "a.txt", "changed since");
     assert_eq!(counts(&coco.scan_again(&id).await), [1, 1, 0, 0]);
     let found = &coco.documents(&id).await["a.txt"];
-    assert_eq!((&found["title"], &found["tags"], &found["metadata"]["note"]), (&json!("My title"), &json!(["mine"]), &json!("n")));
+    assert_eq!(
+        (&found["title"], &found["tags"], &found["metadata"]["note"]),
+        (&json!("My title"), &json!(["mine"]), &json!("n"))
+    );
     assert_eq!((&found["size"], &found["metadata"]["key"]), (&json!("changed since".len()), &json!("a.txt")));
     assert!(found["url"].as_str().unwrap().ends_with("/docs/a.txt"));
     // One that is deleted comes back as the object has it.
@@ -121,12 +156,23 @@ async fn what_callers_say_survives_scans() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prefix_and_extensions_choose() {
-    let storage = bucket_of(&["documents/x.PDF", "docs/a.pdf", "docs/b.tar.gz", "docs/c.txt", "docs/sub/d.pdf", "other/e.pdf", "docs/pdf"]);
+    let storage = bucket_of(&[
+        "documents/x.PDF",
+        "docs/a.pdf",
+        "docs/b.tar.gz",
+        "docs/c.txt",
+        "docs/sub/d.pdf",
+        "other/e.pdf",
+        "docs/pdf",
+    ]);
     let server = rare().start();
     let coco = Coco::of(&server);
     let id = coco.datasource(over(&storage.endpoint(), "docs", json!({"prefix": "doc", "extensions": [".PDF"]}))).await;
     coco.scanned(&id).await;
-    assert_eq!(coco.keys(&id).await, ["docs/", "docs/a.pdf", "docs/sub/", "docs/sub/d.pdf", "documents/", "documents/x.PDF"]);
+    assert_eq!(
+        coco.keys(&id).await,
+        ["docs/", "docs/a.pdf", "docs/sub/", "docs/sub/d.pdf", "documents/", "documents/x.PDF"]
+    );
     let path = format!("/datasource/{id}");
     // What is no longer wanted goes, by a scan that begins at once.
     let change = |config: Value| coco.put(&path, json!({"connector": {"config": config}}));

@@ -19,7 +19,10 @@ async fn signed(server: &Server, signer: &Signer, method: Method, path: &str, bo
         request = request.header(name, value);
     }
     let answer = Answer::of(path, request.body(body)).await;
-    Said { status: answer.status, body: serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}")) }
+    Said {
+        status: answer.status,
+        body: serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}")),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,18 +19,35 @@ async fn secrets_are_nowhere_to_be_seen_and_marks_keep_them() {
     let mut server = rare().set("log.filter", "trace").start();
     let coco = Coco::of(&server);
     let mut said = Vec::new();
-    let body = over(&storage.endpoint(), "docs", json!({"session_token": "", "more": {"refresh_token": TOKEN, "list": [{"password": TOKEN}]}}));
+    let body = over(
+        &storage.endpoint(),
+        "docs",
+        json!({"session_token": "", "more": {"refresh_token": TOKEN, "list": [{"password": TOKEN}]}}),
+    );
     let id = coco.datasource(body).await;
     coco.scanned(&id).await;
     let config = json!({"name": "n", "id": "mine", "config": {"access_token": TOKEN, "client_id": "shown"}});
     coco.post("/connector/", config).await.is(200);
     let path = format!("/datasource/{id}");
-    for target in [path.as_str(), "/connector/mine", "/datasource/_search", "/connector/_search", "/document/_search", "/query/_search?query=a"] {
+    for target in [
+        path.as_str(),
+        "/connector/mine",
+        "/datasource/_search",
+        "/connector/_search",
+        "/document/_search",
+        "/query/_search?query=a",
+    ] {
         said.push(coco.get(target).await);
     }
     let shown = coco.source(&path).await["connector"]["config"].clone();
-    assert_eq!((&shown["secret_access_key"], &shown["access_key_id"]), (&json!("******"), &json!(s3_server::ACCESS_KEY)));
-    assert_eq!((&shown["more"]["refresh_token"], &shown["more"]["list"][0]["password"]), (&json!("******"), &json!("******")));
+    assert_eq!(
+        (&shown["secret_access_key"], &shown["access_key_id"]),
+        (&json!("******"), &json!(s3_server::ACCESS_KEY))
+    );
+    assert_eq!(
+        (&shown["more"]["refresh_token"], &shown["more"]["list"][0]["password"]),
+        (&json!("******"), &json!("******"))
+    );
     let shown = coco.source("/connector/mine").await["config"].clone();
     assert_eq!(shown, json!({"access_token": "******", "client_id": "shown"}));
 

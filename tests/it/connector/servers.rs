@@ -57,7 +57,8 @@ async fn postgres_a_scan_goes_on_elsewhere_when_its_server_is_killed() {
     let mut first = rare().postgres().start();
     let id = Coco::of(&first).datasource(over(&proxy.endpoint(), "docs", json!({}))).await;
     let coco = Coco::of(&first);
-    eventually("a page is queued", || async { (coco.last_run(&id).await["indexed"].as_u64()? >= 500).then_some(()) }).await;
+    eventually("a page is queued", || async { (coco.last_run(&id).await["indexed"].as_u64()? >= 500).then_some(()) })
+        .await;
     let started = coco.last_run(&id).await["started"].clone();
     let second = beside(folder.path(), &first);
     assert_eq!(begun(&second), 0, "the first one works on it");

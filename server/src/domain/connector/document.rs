@@ -84,7 +84,7 @@ impl Document {
     pub(crate) fn source(&self, of: Option<&Source>, own: &str) -> Fields {
         let mut source = match (&self.item, of) {
             (Some(item), Some(of)) => self.listed(item, of, own),
-            _ => self.body.clone(),
+            _ => self.said(),
         };
         if let Some(of) = of {
             let mut shown = json!({"type": "connector", "name": of.name, "id": of.id});
@@ -96,6 +96,16 @@ impl Document {
         source.insert("id".to_owned(), self.id.as_str().into());
         source.insert("created".to_owned(), self.created_at.to_rfc3339().into());
         source.insert("updated".to_owned(), self.updated_at.to_rfc3339().into());
+        source
+    }
+
+    /// One that a caller made.
+    fn said(&self) -> Fields {
+        let mut source = self.body.clone();
+        let parent = parent_of(&source);
+        if !parent.is_empty() {
+            source.insert("_system".to_owned(), json!({ "parent_path": parent }));
+        }
         source
     }
 

@@ -9,8 +9,12 @@ mod connector;
 mod datasource;
 mod document;
 mod documents;
+mod dsl;
 mod extract;
+mod hits;
+mod query_string;
 mod question;
+mod shown;
 
 pub(crate) use answer::{ApiError, refusal};
 

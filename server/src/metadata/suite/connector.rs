@@ -167,7 +167,13 @@ pub(super) async fn a_datasource_is_found_by_its_owner_only(fixture: Fixture) {
 
 pub(super) async fn documents_of_a_listing_are_in_byte_order_and_keep_what_was_said(fixture: Fixture) {
     fixture.source("ds").await;
-    let items = vec![file("a-b", "1"), Item::folder("a/".to_owned()), file("a/ü", "1"), file("aZ", "1"), file("\u{1F600}", "1")];
+    let items = vec![
+        file("a-b", "1"),
+        Item::folder("a/".to_owned()),
+        file("a/ü", "1"),
+        file("aZ", "1"),
+        file("\u{1F600}", "1"),
+    ];
     fixture.put_items("ds", items).await;
     let rows = fixture.metadata.rows();
     let keys = |found: Vec<crate::metadata::StoredKey>| found.into_iter().map(|found| found.key).collect::<Vec<_>>();
@@ -233,10 +239,7 @@ pub(super) async fn a_scan_belongs_to_one_server_and_is_fenced(fixture: Fixture)
     assert!(first.run.started.is_some() && first.reached == Reached::default());
     fixture.keep_scan(&first, "k").await.unwrap();
     assert!(fixture.claim_scan("two", LEASE).await.is_none(), "it was kept for another while");
-    fixture
-        .write(|rows| Box::pin(async move { rows.put_scan_down("ds", 1).await }))
-        .await
-        .unwrap();
+    fixture.write(|rows| Box::pin(async move { rows.put_scan_down("ds", 1).await })).await.unwrap();
     let second = fixture.claim_scan("two", LEASE).await.unwrap();
     assert_eq!((second.reached.listed.as_str(), second.run.started), ("k", first.run.started), "it goes on");
     assert!(matches!(fixture.keep_scan(&first, "x").await, Err(Error::Raced(_))));
@@ -292,9 +295,10 @@ pub(super) async fn two_servers_never_claim_one_scan(fixture: Fixture) {
     for id in ["a", "b", "c", "d"] {
         fixture.source(id).await;
     }
-    let claims = futures::future::join_all((0..12).map(|_| {
-        fixture.metadata.write(|rows| Box::pin(async move { rows.claim_scan("one", LEASE, &S3).await }))
-    }));
+    let claims = futures::future::join_all(
+        (0..12)
+            .map(|_| fixture.metadata.write(|rows| Box::pin(async move { rows.claim_scan("one", LEASE, &S3).await }))),
+    );
     let mut claimed: Vec<String> =
         claims.await.into_iter().filter_map(Result::unwrap).map(|claim| claim.datasource).collect();
     claimed.sort_unstable();
@@ -329,9 +333,7 @@ pub(super) async fn a_deleted_datasource_leaves_nothing(fixture: Fixture) {
     let kinds: Vec<String> = rows.removals(0, change).await.unwrap().into_iter().map(|gone| gone.kind).collect();
     assert_eq!(kinds, ["datasource", "source"]);
     assert_eq!(rows.orphaned_datasource().await.unwrap().as_deref(), Some("ds"));
-    let delete = || {
-        fixture.write(|rows| Box::pin(async move { rows.delete_documents_of("ds", false, 2).await }))
-    };
+    let delete = || fixture.write(|rows| Box::pin(async move { rows.delete_documents_of("ds", false, 2).await }));
     assert_eq!((delete().await.unwrap(), delete().await.unwrap()), (2, 1));
     assert_eq!(rows.orphaned_datasource().await.unwrap(), None);
     assert_eq!(rows.stored_keys("other", "", 9).await.unwrap().len(), 1);

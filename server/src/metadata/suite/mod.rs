@@ -25,7 +25,11 @@ use crate::{
     },
 };
 use connector::{
-    a_connector_is_read_back_and_its_secrets_are_sealed_anew, a_datasource_is_found_by_its_owner_only, documents_of_a_listing_are_in_byte_order_and_keep_what_was_said, changes_are_read_in_their_order_and_in_pieces, a_scan_belongs_to_one_server_and_is_fenced, a_scan_that_failed_waits_and_drops_what_is_held, a_change_of_a_datasource_ends_its_scan, two_servers_never_claim_one_scan, a_deleted_datasource_leaves_nothing,
+    a_change_of_a_datasource_ends_its_scan, a_connector_is_read_back_and_its_secrets_are_sealed_anew,
+    a_datasource_is_found_by_its_owner_only, a_deleted_datasource_leaves_nothing,
+    a_scan_belongs_to_one_server_and_is_fenced, a_scan_that_failed_waits_and_drops_what_is_held,
+    changes_are_read_in_their_order_and_in_pieces, documents_of_a_listing_are_in_byte_order_and_keep_what_was_said,
+    two_servers_never_claim_one_scan,
 };
 use futures::future::BoxFuture;
 use managed::{

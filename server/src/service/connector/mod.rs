@@ -20,7 +20,7 @@ pub(crate) use documents::ShownDocument;
 pub(crate) use follow::Follower;
 pub(super) use follow::Searching;
 pub(super) use ledger::Ledger;
-pub(crate) use search::Answered;
+pub(crate) use search::{Answered, Sought};
 
 use super::Services;
 use crate::{

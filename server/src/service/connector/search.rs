@@ -7,10 +7,33 @@ use crate::{
         caller::{Caller, Right},
         connector::fields::Fields,
     },
+    metadata::StoredConnector,
     service::Services,
 };
 use search::{Allowed, Answer, Kind, Question, Sources};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    Connectors,
+    Datasources,
+    /// All documents.
+    Documents,
+    /// Documents of datasources that are on.
+    Found,
+}
+
+impl Sought {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Connectors => Kind::Connector,
+            Self::Datasources => Kind::Datasource,
+            Self::Documents | Self::Found => Kind::Document,
+        }
+    }
+}
 
 /// What a question found.
 #[derive(Debug)]
@@ -25,30 +48,43 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::Invalid`] for what cannot be meant.
-    pub(crate) async fn search(&self, caller: Caller, kind: Kind, question: Question) -> Result<Answered> {
+    pub(crate) async fn search(&self, caller: Caller, sought: Sought, question: Question) -> Result<Answered> {
         caller.may(Right::Read)?;
-        let allowed = self.allowed(caller, kind).await?;
+        let allowed = self.allowed(caller, sought).await?;
         self.connecting.catch_up().await;
         let index = self.searching.index()?;
         let asked = tokio::task::spawn_blocking(move || index.search(&question, &allowed));
         let answer = asked.await.map_err(Error::internal)?.map_err(refusal)?;
-        self.with_sources(caller, kind, answer).await
+        self.with_sources(caller, sought.kind(), answer).await
+    }
+
+    /// Whether the connector of a datasource says that its documents lie in folders; no, when there is none for this
+    /// caller.
+    pub(crate) async fn has_folders(&self, caller: Caller, datasource: &str) -> Result<bool> {
+        caller.may(Right::Read)?;
+        let rows = self.metadata.rows();
+        let Some(found) = rows.datasource(caller.scope(), datasource).await? else { return Ok(false) };
+        let connector = rows.connector(found.connector_id()).await?;
+        let says = |stored: StoredConnector| stored.connector.body.get("path_hierarchy").and_then(Value::as_bool);
+        Ok(connector.and_then(says) == Some(true))
     }
 
     /// What a caller may see: its own datasources and their documents; documents of those that are off are not found.
-    async fn allowed(&self, caller: Caller, kind: Kind) -> Result<Allowed> {
+    async fn allowed(&self, caller: Caller, sought: Sought) -> Result<Allowed> {
         let rows = self.metadata.rows();
-        let sources = match (kind, caller.scope()) {
-            (Kind::Connector, _) | (Kind::Datasource, None) => Sources::All,
-            (Kind::Datasource, scope @ Some(_)) => Sources::Only(set(rows.datasource_ids(scope, false).await?)),
-            (Kind::Document, scope @ Some(_)) => Sources::Only(set(rows.datasource_ids(scope, true).await?)),
-            (Kind::Document, None) => {
+        let sources = match (sought, caller.scope()) {
+            (Sought::Connectors, _) | (Sought::Datasources | Sought::Documents, None) => Sources::All,
+            (Sought::Datasources | Sought::Documents, scope @ Some(_)) => {
+                Sources::Only(set(rows.datasource_ids(scope, false).await?))
+            }
+            (Sought::Found, scope @ Some(_)) => Sources::Only(set(rows.datasource_ids(scope, true).await?)),
+            (Sought::Found, None) => {
                 let on = set(rows.datasource_ids(None, true).await?);
                 let all = set(rows.datasource_ids(None, false).await?);
                 Sources::Except(all.difference(&on).cloned().collect())
             }
         };
-        Ok(Allowed { kinds: BTreeSet::from([kind]), sources })
+        Ok(Allowed { kinds: BTreeSet::from([sought.kind()]), sources })
     }
 
     /// What the hits are. The index may be a moment behind: what is gone by now is left out.
