@@ -20,7 +20,7 @@ mod sync;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
-pub(crate) use connector::{Answered, Follower, ShownDatasource, ShownDocument, Sought, Written};
+pub(crate) use connector::{Follower, Sought};
 pub(crate) use content::{ContentStream, Digests, Wanted};
 pub(crate) use import::Import;
 pub(crate) use key::{

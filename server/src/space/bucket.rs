@@ -79,7 +79,7 @@ impl Bucket {
         let bucket = self.clone();
         Listing::fed_by(async move |mut teller| {
             let mut region = bucket.region().await?;
-            let mut from = From::Key(after);
+            let mut from = Start::Key(after);
             loop {
                 let page = bucket.page(&mut region, &prefix, &from).await?;
                 for found in page.found {
@@ -87,7 +87,7 @@ impl Bucket {
                 }
                 match page.next {
                     None => return Ok::<_, Ended>(teller),
-                    Some(token) => from = From::Token(token),
+                    Some(token) => from = Start::Token(token),
                 }
             }
         })
@@ -120,14 +120,14 @@ impl Bucket {
         (self.0.endpoint.clone(), self.0.name.clone())
     }
 
-    async fn page(&self, region: &mut Arc<str>, prefix: &str, from: &From) -> Result<Page, Fault> {
+    async fn page(&self, region: &mut Arc<str>, prefix: &str, from: &Start) -> Result<Page, Fault> {
         // In the order that signatures want.
         let mut query = Vec::with_capacity(6);
-        if let From::Token(token) = from {
+        if let Start::Token(token) = from {
             query.push(("continuation-token", token.as_str()));
         }
         query.extend([("fetch-owner", "true"), ("list-type", "2"), ("max-keys", "1000"), ("prefix", prefix)]);
-        if let From::Key(key) = from
+        if let Start::Key(key) = from
             && !key.is_empty()
         {
             query.push(("start-after", key));
@@ -208,7 +208,7 @@ impl Bucket {
 }
 
 /// Where a page begins.
-enum From {
+enum Start {
     Key(String),
     Token(String),
 }

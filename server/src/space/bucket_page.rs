@@ -129,11 +129,11 @@ fn walk(xml: &str, mut ended: impl FnMut(&[&str], &str) -> Result<(), Fault>) ->
                 if names.len() == DEEPEST {
                     return Err(odd("its answer is nested too deeply"));
                 }
-                names.push(String::from_utf8_lossy(start.local_name().as_ref()).into_owned());
+                names.push(start.local_name().as_ref().to_owned());
                 texts.push(String::new());
             }
             Event::Empty(empty) => {
-                let name = String::from_utf8_lossy(empty.local_name().as_ref()).into_owned();
+                let name = empty.local_name().as_ref().to_owned();
                 let path: Vec<&str> = names.iter().map(String::as_str).chain([name.as_str()]).collect();
                 ended(&path, "")?;
             }
@@ -144,18 +144,18 @@ fn walk(xml: &str, mut ended: impl FnMut(&[&str], &str) -> Result<(), Fault>) ->
             }
             Event::Text(text) => {
                 if let Some(last) = texts.last_mut() {
-                    last.push_str(&text.decode().map_err(unreadable)?);
+                    last.push_str(&text);
                 }
             }
             Event::CData(text) => {
                 if let Some(last) = texts.last_mut() {
-                    last.push_str(&text.decode().map_err(unreadable)?);
+                    last.push_str(&text);
                 }
             }
             Event::GeneralRef(reference) => {
                 let resolved = match reference.resolve_char_ref().map_err(unreadable)? {
                     Some(character) => character.to_string(),
-                    None => named(&reference.decode().map_err(unreadable)?)?.to_owned(),
+                    None => named(&reference)?.to_owned(),
                 };
                 if let Some(last) = texts.last_mut() {
                     last.push_str(&resolved);

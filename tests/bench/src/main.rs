@@ -40,7 +40,7 @@ pub(crate) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
 /// Side-by-side benchmarks of Holdall, Garage and s3s-fs.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
-    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import
+    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import, connector-index
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these servers: holdall, holdall-s3, garage, garage-fsync, s3s-fs
@@ -76,7 +76,7 @@ pub(crate) struct Settings {
 }
 
 /// Everything that can be asked for with `--only`, in the order in which it runs.
-const WORKLOADS: [&str; 15] = [
+const WORKLOADS: [&str; 16] = [
     "floor",
     "start",
     "upload-many",
@@ -92,6 +92,7 @@ const WORKLOADS: [&str; 15] = [
     "spaces-many",
     "spaces-large",
     "spaces-import",
+    "connector-index",
 ];
 
 /// Short names for the workloads of all S3 servers alone, ours among them.

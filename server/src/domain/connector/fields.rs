@@ -28,12 +28,12 @@ pub(crate) enum Kind {
 /// [`Error::Invalid`] with the field that is of another type.
 pub(crate) fn keep(sent: &Fields, known: &[(&'static str, Kind)]) -> Result<Fields> {
     let mut kept = Fields::new();
-    for (name, kind) in known {
-        match sent.get(*name) {
+    for &(name, kind) in known {
+        match sent.get(name) {
             None | Some(Value::Null) => {}
             Some(value) => {
-                check(name, *kind, value)?;
-                kept.insert((*name).to_owned(), value.clone());
+                check(name, kind, value)?;
+                kept.insert(name.to_owned(), value.clone());
             }
         }
     }

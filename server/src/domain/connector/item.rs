@@ -30,7 +30,6 @@ pub(crate) struct Item {
     pub(crate) storage_class: String,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(size: &u64) -> bool {
     *size == 0
 }

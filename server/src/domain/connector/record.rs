@@ -162,7 +162,7 @@ fn stamp(mut source: Fields, id: &str, created: Timestamp, updated: Timestamp) -
 }
 
 /// What is to be kept of a datasource: checked, and made whole with what is not said.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Draft {
     /// With marks for secrets.
     pub(crate) body: Fields,
@@ -170,6 +170,13 @@ pub(crate) struct Draft {
     /// `None`: nothing that this server lists by itself.
     pub(crate) target: Option<Target>,
     pub(crate) schedule: Schedule,
+}
+
+/// Never shows the secrets.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").field("body", &self.body).finish_non_exhaustive()
+    }
 }
 
 /// When a datasource is scanned.

@@ -24,7 +24,7 @@ const SOURCE: &str = "source.id";
 
 /// Makes both ways to ask a question.
 macro_rules! questions {
-    ($($(#[doc = $doc:literal])+ $get:ident $post:ident $path:literal $get_id:literal $post_id:literal $tag:literal
+    ($($(#[doc = $doc:tt])+ $get:ident $post:ident $path:tt $get_id:tt $post_id:tt $tag:tt
        $sought:expr;)+) => {$(
         $(#[doc = $doc])+
         #[utoipa::path(

@@ -18,13 +18,6 @@ use crate::{
 };
 use serde_json::{Value, json};
 
-/// What became of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    Created,
-    Updated,
-}
-
 impl Services {
     /// Makes sure that the connectors which this server works for by itself are there.
     pub(crate) async fn ensure_builtin_connectors(&self) -> Result<()> {
@@ -93,7 +86,7 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`] without `replace`.
-    pub(crate) async fn put_connector(&self, caller: Caller, id: &str, sent: Fields, replace: bool) -> Result<Written> {
+    pub(crate) async fn put_connector(&self, caller: Caller, id: &str, sent: Fields, replace: bool) -> Result<()> {
         caller.may_operate()?;
         fields::check_id("id", id)?;
         let changes = Connector::checked(&sent)?;
@@ -127,8 +120,7 @@ impl Services {
             })
             .await?;
         self.connecting.made(written);
-        // The contract says `updated` of a connector that was just made, too.
-        Ok(Written::Updated)
+        Ok(())
     }
 
     /// Removes a connector. Its datasources stay, and are listed by nobody.

@@ -1,6 +1,6 @@
 //! Datasources: what is listed, when, and with which secrets.
 
-use super::{connectors::Written, datasource_owner, id_of, open_with, seal_with};
+use super::{datasource_owner, id_of, open_with, seal_with};
 use crate::{
     domain::{
         Error, Result,
@@ -47,17 +47,10 @@ impl Services {
     ///
     /// # Errors
     /// [`Error::NotFound`], unless `replace` lets it be made.
-    pub(crate) async fn put_datasource(
-        &self,
-        caller: Caller,
-        id: &str,
-        sent: Fields,
-        replace: bool,
-    ) -> Result<Written> {
+    pub(crate) async fn put_datasource(&self, caller: Caller, id: &str, sent: Fields, replace: bool) -> Result<()> {
         caller.may(Right::Write)?;
         fields::check_id("id", id)?;
-        self.write_datasource(caller, id.to_owned(), sent, if replace { Mode::Replace } else { Mode::Update }).await?;
-        Ok(Written::Updated)
+        self.write_datasource(caller, id.to_owned(), sent, if replace { Mode::Replace } else { Mode::Update }).await
     }
 
     async fn write_datasource(&self, caller: Caller, id: String, sent: Fields, mode: Mode) -> Result<()> {
@@ -221,7 +214,7 @@ impl Write {
         rows.put_datasource(&datasource, kind, change).await?;
         let schedule = Schedule { active: draft.schedule.active && draft.target.is_some(), ..draft.schedule };
         let moved = was.is_some_and(|was| !draft.target.as_ref().is_some_and(|target| target.shows_as(was)));
-        let begun = old.is_none_or(|old| old.schedule.active != draft.schedule.active);
+        let begun = old.as_ref().is_none_or(|old| old.schedule.active != draft.schedule.active);
         let anew = begun || was != draft.target.as_ref();
         rows.put_scan(&datasource.id, schedule, anew, moved).await?;
         if moved {

@@ -1,6 +1,6 @@
 //! Documents: what is searched, as callers see and change it.
 
-use super::{connectors::Written, datasources::no_datasource, id_of};
+use super::{datasources::no_datasource, id_of};
 use crate::{
     domain::{
         Error, Result,
@@ -101,12 +101,12 @@ impl Services {
     }
 
     /// Says something about a document: what is absent stays. One that is not there is made.
-    pub(crate) async fn put_document(&self, caller: Caller, id: &str, sent: Fields) -> Result<Written> {
+    pub(crate) async fn put_document(&self, caller: Caller, id: &str, sent: Fields) -> Result<()> {
         caller.may(Right::Write)?;
         fields::check_id("id", id)?;
         let changes = document::checked(&sent)?;
         let id = id.to_owned();
-        let (change, written) = self
+        let change = self
             .metadata
             .write(move |rows| {
                 Box::pin(async move {
@@ -117,22 +117,19 @@ impl Services {
                         let datasource = home(&rows, caller, Some(named).filter(|id| !id.is_empty()), false).await?;
                         let document = made_of(id, datasource, changes, now);
                         rows.insert_document(&document, &document::parent_of(&document.body), change).await?;
-                        return Ok((change, Written::Created));
+                        return Ok(change);
                     };
                     check_owner(&rows, caller, &found).await?;
                     fields::merge(&mut found.body, changes);
                     found.updated_at = now;
                     let parent = found.item.is_none().then(|| document::parent_of(&found.body));
                     rows.update_document(&found, parent.as_deref(), change).await?;
-                    Ok((change, Written::Updated))
+                    Ok(change)
                 })
             })
             .await?;
         self.connecting.made(change);
-        // The contract says `updated` of a document that was just made, too.
-        Ok(match written {
-            Written::Created | Written::Updated => Written::Updated,
-        })
+        Ok(())
     }
 
     /// Removes documents. One of a listing comes back with the next scan, unless its object goes.
@@ -152,7 +149,7 @@ impl Services {
                             own.push(found.id);
                         }
                     }
-                    if let Some(missing) = ids.iter().find(|id| must_be_there && !own.contains(id)) {
+                    if let Some(missing) = ids.iter().find(|id| must_be_there && !own.contains(*id)) {
                         return Err(no_document(missing));
                     }
                     rows.delete_documents(&own, change).await?;

@@ -3,7 +3,6 @@
 //! Each server has one, also when many share a database. It can be thrown away at any time: one that is missing, damaged
 //! or not of this database is made anew from the rows.
 
-use super::documents::source;
 use crate::{
     domain::{Error, Result, connector::document::Source, id::CredentialId, time::Timestamp},
     metadata::Removal,

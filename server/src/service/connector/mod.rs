@@ -14,13 +14,10 @@ mod ledger;
 mod scan;
 mod search;
 
-pub(crate) use connectors::Written;
-pub(crate) use datasources::ShownDatasource;
-pub(crate) use documents::ShownDocument;
 pub(crate) use follow::Follower;
 pub(super) use follow::Searching;
 pub(super) use ledger::Ledger;
-pub(crate) use search::{Answered, Sought};
+pub(crate) use search::Sought;
 
 use super::Services;
 use crate::{

@@ -1,6 +1,7 @@
 //! The workloads, in the order in which they run.
 
 mod commit;
+mod connector;
 mod copy;
 mod floor;
 mod large;
@@ -52,5 +53,6 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("spaces-many" => spaces::many);
     run!("spaces-large" => spaces::large);
     run!("spaces-import" => spaces::import);
+    run!("connector-index" => connector::index);
     failures
 }
