@@ -181,17 +181,22 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         if self.execute(sql, [id.into(), epoch.into()]).await? == 0 { Err(lost(id)) } else { Ok(()) }
     }
 
-    /// Ends a scan: the next one begins after `interval`, or, when this one failed, after a wait that grows.
+    /// Ends a scan: the next one begins after the interval of the datasource, or else after `interval`; when this one
+    /// failed, after a wait that grows.
     ///
     /// # Errors
     /// [`Error::Raced`] when somebody else has it.
     pub(crate) async fn end_scan(&self, claim: &ScanClaim, run: &LastRun, interval: Duration) -> Result<()> {
         let failures = if run.error.is_empty() { 0 } else { claim.failures.saturating_add(1) };
-        let wait = if failures == 0 { interval } else { wait_after(failures, interval) };
+        // The interval may have been changed since the scan began.
+        let (wait, span) = match failures {
+            0 => ("COALESCE(interval_us, $5)", interval),
+            _ => ("$5", wait_after(failures, claim.interval.unwrap_or(interval))),
+        };
         let ended = LastRun { ended: Some(self.now().await?), ..run.clone() };
         let sql = format!(
             "UPDATE datasource_scan SET lease_until = 0, lease_owner = '', reached = NULL, run = '', last_run = $3,
-                 failures = $4, next_at = {} + $5
+                 failures = $4, next_at = {} + {wait}
              WHERE datasource_id = $1 AND lease_epoch = $2",
             self.clock()
         );
@@ -200,7 +205,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             claim.epoch.into(),
             text(&ended)?.into(),
             i64::from(failures).into(),
-            micros(wait).into(),
+            micros(span).into(),
         ];
         if self.execute(sql, values).await? == 0 {
             return Err(lost(&claim.datasource));

@@ -44,7 +44,6 @@ async fn what_cannot_be_meant_is_named_and_changes_nothing() {
         (&post, "/connector/", json!({"name": "n", "id": "_search"}).to_string(), "id"),
         (&post, "/connector/", json!({"name": "n", "id": "a/b"}).to_string(), "id"),
         (&post, "/connector/", json!({"name": "n", "id": long}).to_string(), "id"),
-        (&put, "/connector/%2E%2E?replace=true", json!({"name": "n"}).to_string(), "id"),
         (&put, "/connector/a%20b?replace=true", json!({"name": "n"}).to_string(), "id"),
         (&put, "/connector/%ff?replace=true", json!({"name": "n"}).to_string(), "path"),
         // Datasources.

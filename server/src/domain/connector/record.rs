@@ -213,10 +213,6 @@ impl Draft {
     pub(crate) fn connector_id(&self) -> &str {
         self.body.get("connector").and_then(|connector| connector.get("id")).and_then(Value::as_str).unwrap_or_default()
     }
-
-    pub(crate) fn is_enabled(&self) -> bool {
-        flag(&self.body, "enabled")
-    }
 }
 
 /// Clients of the first generation send `sync_enabled`.
@@ -304,7 +300,7 @@ mod tests {
     fn a_datasource_is_on_unless_it_says_otherwise() {
         let made = draft(sample(), None).unwrap();
         assert_eq!(made.schedule, Schedule { active: true, interval: None });
-        assert!(made.is_enabled() && made.target.is_some());
+        assert!(flag(&made.body, "enabled") && made.target.is_some());
         for off in [json!({"enabled": false}), json!({"sync_enabled": false}), json!({"sync": {"enabled": false}})] {
             assert!(!draft(off, Some(&made)).unwrap().schedule.active);
         }
@@ -315,7 +311,7 @@ mod tests {
         let made = draft(sample(), None).unwrap();
         let off = draft(json!({"enabled": false, "sync": {"interval": "1h"}}), Some(&made)).unwrap();
         let renamed = draft(json!({"name": "other"}), Some(&off)).unwrap();
-        assert_eq!((text(&renamed.body, "name"), renamed.is_enabled()), ("other", false));
+        assert_eq!((text(&renamed.body, "name"), flag(&renamed.body, "enabled")), ("other", false));
         assert_eq!(renamed.schedule.interval, Some(Duration::from_secs(3600)));
         let moved = draft(json!({"connector": {"config": {"bucket": "c", "secret_access_key": "******"}}}), Some(&off));
         let moved = moved.unwrap();

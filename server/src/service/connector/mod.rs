@@ -59,11 +59,6 @@ impl Services {
     fn seal_secrets(&self, owner: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {
         seal_with(&self.seal, owner, secrets)
     }
-
-    /// Opens what [`seal_secrets`](Self::seal_secrets) closed for the same owner.
-    fn open_secrets(&self, owner: &str, sealed: Option<&[u8]>) -> Result<Secrets> {
-        open_with(&self.seal, owner, sealed)
-    }
 }
 
 fn seal_with(seal: &crate::seal::Seal, owner: &str, secrets: &Secrets) -> Result<Option<Vec<u8>>> {

@@ -356,8 +356,7 @@ impl Scan<'_> {
     async fn end(&self, run: LastRun) {
         let kind = self.datasource.connector_id();
         let config = &self.services.rules.connector;
-        let usual = if kind == HOLDALL { config.holdall.interval } else { config.s3.interval };
-        let interval = self.claim.interval.unwrap_or(usual);
+        let interval = if kind == HOLDALL { config.holdall.interval } else { config.s3.interval };
         let (claim, counts) = (self.claim.clone(), run.counts);
         let failed = !run.error.is_empty();
         let write = self
