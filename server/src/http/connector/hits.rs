@@ -61,7 +61,9 @@ fn buckets(terms: &Terms) -> Value {
 fn bucket(bucket: &Bucket) -> Value {
     match &bucket.key {
         // As Elasticsearch shows booleans.
-        Scalar::Bool(flag) => json!({"key": u8::from(*flag), "key_as_string": flag.to_string(), "doc_count": bucket.count}),
+        Scalar::Bool(flag) => {
+            json!({"key": u8::from(*flag), "key_as_string": flag.to_string(), "doc_count": bucket.count})
+        }
         Scalar::Integer(integer) => json!({"key": integer, "doc_count": bucket.count}),
         Scalar::Float(float) => json!({"key": float, "doc_count": bucket.count}),
         Scalar::Text(text) => json!({"key": text, "doc_count": bucket.count}),

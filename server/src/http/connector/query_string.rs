@@ -81,11 +81,9 @@ fn text(params: &Params<'_>) -> Result<Option<Text>> {
     }
     let fuzziness = match params.last("fuzziness")?.filter(|text| !text.is_empty()) {
         None => Text::DEFAULT_FUZZINESS,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|level| *level <= Text::MOST_FUZZINESS)
-            .ok_or_else(|| Error::question("fuzziness", format!("must be a number from 0 to {}", Text::MOST_FUZZINESS)))?,
+        Some(text) => text.parse().ok().filter(|level| *level <= Text::MOST_FUZZINESS).ok_or_else(|| {
+            Error::question("fuzziness", format!("must be a number from 0 to {}", Text::MOST_FUZZINESS))
+        })?,
     };
     let operator = params.operator("default_operator")?;
     let fields = params.list(&["default_query_fields", "default_fields", "search_field"])?;
@@ -123,7 +121,8 @@ fn datasources(params: &Params<'_>) -> Result<Option<BTreeSet<String>>> {
 }
 
 fn folders(path: &str) -> Result<Vec<String>> {
-    serde_json::from_str(path).map_err(|_| Error::question("path", "must be a JSON array of folder names, like [\"a\",\"b\"]"))
+    serde_json::from_str(path)
+        .map_err(|_| Error::question("path", "must be a JSON array of folder names, like [\"a\",\"b\"]"))
 }
 
 /// `aggs={"name":{"terms":{"field":"type"}}}` as in a body, and `agg[name][terms][field]=type`.
@@ -173,7 +172,9 @@ impl<'a> Params<'a> {
 
     fn all(&self, name: &str) -> Result<Vec<Cow<'a, str>>> {
         let named = self.pairs().filter(|(key, _)| percent_decode(key.as_bytes()).is_ok_and(|key| key == name));
-        named.map(|(_, value)| percent_decode(value.as_bytes()).map_err(|reason| Error::question(name, reason))).collect()
+        named
+            .map(|(_, value)| percent_decode(value.as_bytes()).map_err(|reason| Error::question(name, reason)))
+            .collect()
     }
 
     fn last(&self, name: &str) -> Result<Option<Cow<'a, str>>> {

@@ -87,7 +87,8 @@ mod tests {
 
     fn shown(includes: &[&str], excludes: &[&str]) -> Value {
         let owned = |list: &[&str]| list.iter().map(|&item| item.to_owned()).collect();
-        let source = json!({"title": "x", "source": {"id": "a", "name": "b"}, "metadata": {"deep": {"key": 1}}, "payload": {}});
+        let source =
+            json!({"title": "x", "source": {"id": "a", "name": "b"}, "metadata": {"deep": {"key": 1}}, "payload": {}});
         let Value::Object(source) = source else { unreachable!("it is one") };
         Value::Object(Shown::new(owned(includes), owned(excludes)).of(source))
     }
@@ -96,7 +97,10 @@ mod tests {
     fn fields_are_shown_and_hidden() {
         assert_eq!(shown(&["title"], &[]), json!({"title": "x"}));
         assert_eq!(shown(&["source"], &[]), json!({"source": {"id": "a", "name": "b"}}));
-        assert_eq!(shown(&["source.id", "metadata.*"], &[]), json!({"source": {"id": "a"}, "metadata": {"deep": {"key": 1}}}));
+        assert_eq!(
+            shown(&["source.id", "metadata.*"], &[]),
+            json!({"source": {"id": "a"}, "metadata": {"deep": {"key": 1}}})
+        );
         assert_eq!(shown(&[], &["source.*", "metadata", "p*d"]), json!({"title": "x"}));
         assert_eq!(shown(&["source"], &["*.name"]), json!({"source": {"id": "a"}}));
         assert_eq!(shown(&["payload", "none"], &[]), json!({"payload": {}}));
