@@ -197,7 +197,7 @@ impl Dice {
     }
 
     fn below(&mut self, end: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(end) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
     }
 
     /// Small numbers far more often than large ones, as words are used.
@@ -264,5 +264,5 @@ fn latin(number: u64) -> String {
 fn chinese(number: u64) -> String {
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     let character = |number: u64| char::from_u32(0x4E00 + ((number * number) % 1_000 * 7) as u32).unwrap_or('文');
-    (0..2 + number % 5 / 4).map(|at| character(mixed >> (11 * at) & 0x7FF)).collect()
+    (0..2 + number % 5 / 4).map(|at| character((mixed >> (11 * at)) & 0x7FF)).collect()
 }
