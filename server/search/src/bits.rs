@@ -52,11 +52,10 @@ impl Bits {
         self.words.iter_mut().zip(&other.words).for_each(|(one, two)| *one &= !two);
     }
 
-    pub(crate) fn inverted(mut self) -> Self {
-        let mut every = Self::every(self.end);
-        every.take_away(&self);
-        std::mem::swap(&mut self, &mut every);
-        self
+    pub(crate) fn inverted(self) -> Self {
+        let mut others = Self::every(self.end);
+        others.take_away(&self);
+        others
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -12,11 +12,18 @@ use crate::{
 use std::collections::HashMap;
 use tantivy::{
     columnar::{ColumnType, StrColumn},
-    u64_to_f64, u64_to_i64,
+    i64_to_u64, u64_to_f64, u64_to_i64,
 };
 
 /// So many different values can be told apart.
 const MOST_VALUES: usize = 65_536;
+
+/// A whole number is the same value in a segment where others have fractions.
+fn of_float(raw: u64) -> (char, u64) {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    let float = u64_to_f64(raw);
+    if float.fract() == 0.0 && float.abs() <= EXACT { ('i', i64_to_u64(float as i64)) } else { ('f', raw) }
+}
 
 /// An aggregation under way.
 pub(crate) struct Counting<'a> {
@@ -43,7 +50,7 @@ impl<'a> Counting<'a> {
             for raw in matches.iter().flat_map(|doc| column.values_for_doc(doc)) {
                 let key = match kind {
                     ColumnType::I64 => ('i', raw),
-                    ColumnType::F64 => ('f', raw),
+                    ColumnType::F64 => of_float(raw),
                     ColumnType::Bool => ('b', raw),
                     _ => ('u', raw),
                 };

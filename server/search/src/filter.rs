@@ -183,7 +183,7 @@ impl Filter {
             return Ok(Self::Exists(field_name(field, text)?));
         }
         let Some(at) = text.find([':', '=', '<', '>']) else {
-            return match text.is_empty() {
+            return match text.is_empty() || text.starts_with("exists(") {
                 true => Err(unreadable(text)),
                 false => Ok(Self::Text(Text { fuzziness: 0, ..Text::new(text) })),
             };
@@ -241,4 +241,92 @@ fn unreadable(text: &str) -> Error {
     let forms =
         "`field:value`, `field:any(a,b)`, `exists(field)` or `field>=n`, with `-` or `!` before it for the contrary";
     Error::question("filter", format!("must be {forms}, not `{}`", shown(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is(field: &str, values: &[Scalar]) -> Filter {
+        Filter::Is { field: field.into(), values: values.to_vec() }
+    }
+
+    fn text(text: &str) -> Scalar {
+        Scalar::Text(text.into())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let range = |low: Option<(i64, bool)>, high: Option<(i64, bool)>| {
+            let bound = |(value, included)| Bound { value: Scalar::Integer(value), included };
+            Filter::Range { field: "size".into(), low: low.map(bound), high: high.map(bound) }
+        };
+        for (written, expected) in [
+            ("type:pdf", is("type", &[text("pdf")])),
+            (" type = pdf ", is("type", &[text("pdf")])),
+            ("type==pdf", is("type", &[text("pdf")])),
+            ("url:https://a/b?c=d", is("url", &[text("https://a/b?c=d")])),
+            ("size:7", is("size", &[Scalar::Integer(7)])),
+            ("size:-7.5", is("size", &[Scalar::Float(-7.5)])),
+            ("size:\"7\"", is("size", &[text("7")])),
+            ("version:1e5", is("version", &[text("1e5")])),
+            ("on:true", is("on", &[Scalar::Bool(true)])),
+            ("id:any(a, 2 ,,b)", is("id", &[text("a"), Scalar::Integer(2), text("b")])),
+            ("id:any()", is("id", &[])),
+            ("name:", is("name", &[text("")])),
+            ("exists(metadata.key)", Filter::Exists("metadata.key".into())),
+            ("-exists( x )", Filter::Exists("x".into()).negated()),
+            ("!a:1", is("a", &[Scalar::Integer(1)]).negated()),
+            ("size>=1", range(Some((1, true)), None)),
+            ("size>1", range(Some((1, false)), None)),
+            ("size<=1", range(None, Some((1, true)))),
+            ("size < 1", range(None, Some((1, false)))),
+            ("-size<1", range(None, Some((1, false))).negated()),
+            ("annual report", Filter::Text(Text { fuzziness: 0, ..Text::new("annual report") })),
+        ] {
+            assert_eq!(Filter::parse(written).unwrap(), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn values_of_one_field_are_alternatives_unless_all_are_wanted() {
+        let written = ["a:1", "b:x", "a:2", "-a:3", "a>0", ""];
+        let both = is("a", &[Scalar::Integer(1), Scalar::Integer(2)]);
+        let some = Filter::parse_all(written, false).unwrap();
+        assert_eq!((some.len(), &some[0]), (4, &both));
+        assert_eq!(Filter::parse_all(written, true).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_the_forms() {
+        for written in [
+            "",
+            ":",
+            "=1",
+            ">",
+            "a>",
+            "a<=",
+            "exists(",
+            "exists()",
+            "a b:1",
+            "-",
+            "a\u{0}:1",
+            &format!("{}:1", "x".repeat(300)),
+        ] {
+            let refusal = Filter::parse(written).unwrap_err().to_string();
+            assert!(refusal.starts_with("filter: must be `field:value`"), "{written}: {refusal}");
+            assert!(refusal.len() < 500, "{refusal}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_written_is_a_panic(written in "\\PC{0,40}", inner in "[-!:=<>(),\"a.é汉]{0,20}") {
+            let _ = Filter::parse(&written);
+            let _ = Filter::parse(&inner);
+            let _ = crate::Sort::parse(&written);
+            let _ = crate::Sort::parse(&inner);
+        }
+    }
 }

@@ -8,8 +8,10 @@ use crate::{
     schema::Fields,
     text::{Word, whole, words},
 };
+use std::cmp::Reverse;
 use tantivy::{
-    Searcher, Term,
+    InvertedIndexReader, Searcher, Term,
+    postings::TermInfo,
     query::{DfaWrapper, EnableScoring, FuzzyTermQuery, PhraseQuery, Query, Weight},
     schema::Field,
 };
@@ -18,12 +20,14 @@ use tantivy::{
 const MOST_WORDS: usize = 64;
 /// So many words are also looked for as beginnings or misspelt; of a longer text that says little and costs much.
 const MOST_LOOSE: usize = 8;
-/// So many words of the index may begin like a word, or be near it, in a segment; in the order of the alphabet.
+/// So many words of a segment, the most frequent, may stand for one that begins so, or is near it.
 const MOST_EXPANSIONS: usize = 1_024;
+/// So many are looked at to choose them from, in the order of the alphabet.
+const MOST_CANDIDATES: usize = 65_536;
 
 /// What a match in the title counts, elsewhere it counts 1.
 pub(crate) const TITLE: f32 = 10.0;
-/// What a word counts of which only the beginning was asked for; the words of BM25 come on top.
+/// What a word counts that begins as was asked for, where that tells much; the word itself counts by BM25 on top.
 const BEGINNING: f32 = 0.5;
 /// What a misspelt word counts.
 const MISSPELT: f32 = 0.25;
@@ -126,7 +130,8 @@ impl Sought {
                     matches.add(&bits);
                 }
                 if with_bonuses && !bits.is_empty() {
-                    bonuses.push((bits, bonus * weight));
+                    let telling = telling(bits.count(), part.reader.max_doc());
+                    bonuses.push((bits, bonus * weight * telling));
                 }
             };
             if self.prefixes && !word.dense && at < MOST_LOOSE {
@@ -138,6 +143,14 @@ impl Sought {
         }
         Ok(matches)
     }
+}
+
+/// How much it tells of a document that it is one of `found` among `all`: from nearly 0, for what is in every one, to
+/// nearly 1. The measure is that of BM25, bounded.
+fn telling(found: usize, all: u32) -> f32 {
+    let (found, all) = (found as f32, all as f32);
+    let rarity = (1.0 + (all - found + 0.5) / (found + 0.5)).ln();
+    rarity / (1.0 + rarity)
 }
 
 /// How many letters of this word may differ.
@@ -162,22 +175,31 @@ fn add_parts(part: &Part<'_>, field: Field, word: &Word, into: &mut Bits) -> Res
 }
 
 fn beginnings(part: &Part<'_>, field: Field, start: &str) -> Result<Bits> {
-    let mut found = part.none();
-    let end = end_of_prefix(start.as_bytes());
-    // Beyond the bound the rest is not found: one or two letters, of which every answer is arbitrary.
-    let _ = part.add_between(field, start.as_bytes(), end.as_deref(), MOST_EXPANSIONS, &mut found)?;
-    Ok(found)
+    let inverted = part.reader.inverted_index(field)?;
+    let mut range = inverted.terms().range().ge(start);
+    if let Some(end) = end_of_prefix(start.as_bytes()) {
+        range = range.lt(end);
+    }
+    let mut stream = range.into_stream()?;
+    let candidates = std::iter::from_fn(|| stream.advance().then(|| stream.value().clone()));
+    add_most_frequent(part, &inverted, candidates.take(MOST_CANDIDATES).collect())
 }
 
 fn neighbours(part: &Part<'_>, field: Field, automaton: &DfaWrapper) -> Result<Bits> {
-    let mut found = part.none();
     let inverted = part.reader.inverted_index(field)?;
     let mut stream = inverted.terms().search(automaton).into_stream()?;
-    let mut count = 0;
-    while count < MOST_EXPANSIONS && stream.advance() {
-        count += 1;
-        add_postings(&inverted, stream.value(), &mut found)?;
+    let candidates = std::iter::from_fn(|| stream.advance().then(|| stream.value().clone()));
+    add_most_frequent(part, &inverted, candidates.take(MOST_CANDIDATES).collect())
+}
+
+/// Of one or two letters there are more words than can be looked up. What is left out then are the rarest.
+fn add_most_frequent(part: &Part<'_>, inverted: &InvertedIndexReader, mut words: Vec<TermInfo>) -> Result<Bits> {
+    if words.len() > MOST_EXPANSIONS {
+        words.select_nth_unstable_by_key(MOST_EXPANSIONS, |word| Reverse(word.doc_freq));
+        words.truncate(MOST_EXPANSIONS);
     }
+    let mut found = part.none();
+    words.iter().try_for_each(|word| add_postings(inverted, word, &mut found))?;
     Ok(found)
 }
 

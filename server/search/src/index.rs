@@ -4,6 +4,7 @@ use crate::{
     answer::Answer,
     entry::{Change, Kind},
     error::{Error, Result},
+    part::View,
     question::{Allowed, Question},
     schema::{Fields, VERSION},
     search,
@@ -12,7 +13,7 @@ use crate::{
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use tantivy::{
     IndexReader, IndexWriter, ReloadPolicy, Term,
@@ -43,6 +44,7 @@ pub struct Index {
     fields: Fields,
     writer: Mutex<IndexWriter>,
     reader: IndexReader,
+    view: RwLock<Arc<View>>,
 }
 
 impl std::fmt::Debug for Index {
@@ -104,7 +106,8 @@ impl Index {
         // Readers are reloaded by `apply`, the only one who changes anything.
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
-        Ok(Self { fields, writer: Mutex::new(writer), reader })
+        let view = RwLock::new(Arc::new(View::new(reader.searcher())));
+        Ok(Self { fields, writer: Mutex::new(writer), reader, view })
     }
 
     /// Applies `changes` in their order and notes that the index is now true for the database up to `up_to_change`. All
@@ -124,7 +127,9 @@ impl Index {
             }
             return Err(error.into());
         }
-        Ok(self.reader.reload()?)
+        self.reader.reload()?;
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View::new(self.reader.searcher()));
+        Ok(())
     }
 
     fn write(&self, writer: &mut IndexWriter, changes: Vec<Change>, up_to_change: u64) -> tantivy::Result<()> {
@@ -161,7 +166,8 @@ impl Index {
     /// [`Error::Question`] for one that is too large, [`Error::Broken`] when the index cannot be read.
     pub fn search(&self, question: &Question, allowed: &Allowed) -> Result<Answer> {
         question.check()?;
-        search::answer(&self.reader.searcher(), &self.fields, question, allowed)
+        let view = Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner));
+        search::answer(&view, &self.fields, question, allowed)
     }
 }
 

@@ -3,15 +3,40 @@
 use crate::{bits::Bits, schema::Fields};
 use std::{io, ops::ControlFlow};
 use tantivy::{
-    InvertedIndexReader, SegmentReader, Term,
+    InvertedIndexReader, Searcher, SegmentReader, Term,
     postings::TermInfo,
     schema::{Field, IndexRecordOption},
 };
+
+/// The state of the index that questions see.
+pub(crate) struct View {
+    pub(crate) searcher: Searcher,
+    /// What was not deleted, by segment; nothing where all are there.
+    alive: Vec<Option<Bits>>,
+}
+
+impl View {
+    pub(crate) fn new(searcher: Searcher) -> Self {
+        let alive = |reader: &SegmentReader| {
+            let bitset = reader.alive_bitset()?;
+            let mut alive = Bits::none(reader.max_doc());
+            bitset.iter_alive().for_each(|doc| alive.insert(doc));
+            Some(alive)
+        };
+        Self { alive: searcher.segment_readers().iter().map(alive).collect(), searcher }
+    }
+
+    pub(crate) fn parts<'a>(&'a self, fields: &'a Fields) -> impl Iterator<Item = Part<'a>> {
+        let segments = self.searcher.segment_readers().iter().zip(&self.alive);
+        segments.map(move |(reader, alive)| Part { fields, reader, alive: alive.as_ref() })
+    }
+}
 
 /// A segment.
 pub(crate) struct Part<'a> {
     pub(crate) fields: &'a Fields,
     pub(crate) reader: &'a SegmentReader,
+    alive: Option<&'a Bits>,
 }
 
 impl Part<'_> {
@@ -25,12 +50,7 @@ impl Part<'_> {
 
     /// The documents that were not deleted.
     pub(crate) fn alive(&self) -> Bits {
-        let mut alive = self.every();
-        if let Some(bitset) = self.reader.alive_bitset() {
-            let dead: Vec<_> = alive.iter().filter(|&doc| bitset.is_deleted(doc)).collect();
-            dead.into_iter().for_each(|doc| alive.remove(doc));
-        }
-        alive
+        self.alive.cloned().unwrap_or_else(|| self.every())
     }
 
     /// Adds the documents that have a term.

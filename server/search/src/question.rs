@@ -242,3 +242,20 @@ pub(crate) fn shown(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_read() {
+        let keys = Sort::parse(" created:DESC, title ,_score,,a:b:asc").unwrap();
+        let expected =
+            [Sort::new("created", true), Sort::new("title", false), Sort::new("_score", true), Sort::new("a:b", false)];
+        assert_eq!(keys, expected);
+        assert!(Sort::parse("").unwrap().is_empty());
+        for wrong in ["created:", ":asc", "created:up"] {
+            assert!(Sort::parse(wrong).unwrap_err().to_string().starts_with("sort: "), "{wrong}");
+        }
+    }
+}

@@ -32,6 +32,14 @@ const SIDE_BY_SIDE: f32 = 2.0;
 /// Below this many, matches are scored one by one instead of by a walk through all that have the words.
 const FEW: usize = 4_096;
 
+/// Scores are rounded to this. A sum of numbers depends a little on their order, which is not always the same; what is equal
+/// must stay equal, or documents would change their places between pages.
+const GRAIN: f32 = 1.0 / 1024.0;
+
+fn rounded(score: f32) -> f32 {
+    (score / GRAIN).round() * GRAIN
+}
+
 /// A match with its score; the best is the smallest.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ranked<D> {
@@ -142,19 +150,19 @@ impl Ranking {
         let most_bonus: f32 = found.bonuses.iter().map(|(_, bonus)| bonus).sum();
         let mut kept = part.none();
         // What a score of words alone must exceed to reach the page.
-        let floor = |top: &Top<Ranked<DocId>>| top.worst().map_or(f32::MIN, |worst| worst.score - most_bonus);
+        let floor = |top: &Top<Ranked<DocId>>| top.worst().map_or(f32::MIN, |worst| worst.score - most_bonus - GRAIN);
         if let Some(any) = &self.any {
             any.for_each_pruning(floor(top), part.reader, &mut |doc, score| {
-                if matches.contains(doc) && top.push(Ranked { score: score + found.bonus(doc), doc }) {
+                if matches.contains(doc) && top.push(Ranked { score: rounded(score + found.bonus(doc)), doc }) {
                     kept.insert(doc);
                 }
                 floor(top)
             })?;
         }
         // What has none of the words as they were asked for has only its bonuses, or a page that is not full.
-        if floor(top) < 0.0 {
+        if floor(top) <= 0.0 {
             for doc in matches.iter().filter(|&doc| !kept.contains(doc)) {
-                top.push(Ranked { score: found.bonus(doc), doc });
+                top.push(Ranked { score: rounded(found.bonus(doc)), doc });
             }
         }
         Ok(())
@@ -169,7 +177,7 @@ impl Ranking {
                 let at = if scorer.doc() < doc { scorer.seek(doc) } else { scorer.doc() };
                 if at == doc { scorer.score() } else { 0.0 }
             });
-            Ranked { score: of_words.sum::<f32>() + found.bonus(doc), doc }
+            Ranked { score: rounded(of_words.sum::<f32>() + found.bonus(doc)), doc }
         };
         Ok(docs.iter().map(score).collect())
     }
@@ -184,13 +192,19 @@ impl Ranking {
         }
         for (segment, mut docs) in by_segment {
             docs.sort_unstable();
+            let reader = searcher.segment_reader(segment);
             for (phrase, bonus) in &self.phrases {
-                let reader = searcher.segment_reader(segment);
-                for (doc, at) in &docs {
-                    // Each is looked at by itself: a scorer that is made anew looks at one place only.
-                    let (result, _) = phrase.scorer_danger(reader, *doc, 1.0)?;
-                    if result == SeekDangerResult::Found {
-                        window[*at].score += bonus;
+                let first = docs.first().map_or(0, |(doc, _)| *doc);
+                let (mut at, mut scorer) = phrase.scorer_danger(reader, first, 1.0)?;
+                for (doc, place) in &docs {
+                    at = match at {
+                        // It was told already that nothing lies before `next`.
+                        SeekDangerResult::SeekLowerBound(next) if next > *doc => at,
+                        _ if *doc == first => at,
+                        _ => scorer.seek_danger(*doc),
+                    };
+                    if at == SeekDangerResult::Found {
+                        window[*place].score += bonus;
                     }
                 }
             }

@@ -21,6 +21,8 @@ pub(crate) const VERSION: u32 = 1;
 
 /// The most bytes of text that are indexed of one entry.
 const MOST_TEXT: usize = 256 * 1024;
+/// The most bytes of a title.
+const LONGEST_TITLE: usize = 4 * 1024;
 /// The most values that can be filtered by of one entry.
 const MOST_FACTS: usize = 512;
 /// The longest string that can be filtered by, in bytes.
@@ -130,9 +132,10 @@ impl Fields {
         if let Some(source) = source {
             document.add_text(self.source, source);
         }
-        let title = title(entry).unwrap_or_default();
+        let mut title = title(entry).unwrap_or_default().to_owned();
+        cut(&mut title, LONGEST_TITLE);
+        let mut exact = text::whole(&title);
         document.add_text(self.title, title);
-        let mut exact = text::whole(title);
         cut(&mut exact, LONGEST_FACT);
         document.add_text(self.exact, exact);
         document.add_text(self.text, combined(&entry.source));

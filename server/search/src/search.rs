@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Result},
     find::Sought,
     order::{self, Ordered},
-    part::Part,
+    part::{Part, View},
     question::{Allowed, Question, Sort},
     rank::{Ranked, Ranking, WINDOW},
     schema::Fields,
@@ -40,8 +40,9 @@ struct Gathered<'a> {
     countings: Vec<Counting<'a>>,
 }
 
-pub(crate) fn answer(searcher: &Searcher, fields: &Fields, question: &Question, allowed: &Allowed) -> Result<Answer> {
+pub(crate) fn answer(view: &View, fields: &Fields, question: &Question, allowed: &Allowed) -> Result<Answer> {
     let start = Instant::now();
+    let searcher = &view.searcher;
     let asked = prepare(searcher, fields, question, allowed)?;
     let mut gathered = Gathered {
         total: 0,
@@ -49,8 +50,8 @@ pub(crate) fn answer(searcher: &Searcher, fields: &Fields, question: &Question, 
         ordered: Vec::new(),
         countings: question.aggregations.iter().map(Counting::new).collect(),
     };
-    for (segment, reader) in searcher.segment_readers().iter().enumerate() {
-        asked.look(&Part { fields, reader }, segment as u32, &mut gathered)?;
+    for (segment, part) in view.parts(fields).enumerate() {
+        asked.look(&part, segment as u32, &mut gathered)?;
     }
     let (max_score, docs) = asked.page(searcher, &mut gathered)?;
     let hits = docs.into_iter().map(|(doc, score)| hit(searcher, fields, doc, score)).collect::<Result<_>>()?;

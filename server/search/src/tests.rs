@@ -131,8 +131,7 @@ fn titles_count_more_than_texts_and_exact_ones_most() {
     ]);
     let fixture = Fixture::new(changes);
     let found = fixture.find_words("sales report");
-    assert_eq!(found[..2], ["exact", "swapped"]);
-    assert!(!found.contains(&"text".to_owned()));
+    assert_eq!(found[..4], ["exact", "swapped", "text", "begins"], "what nearly all have says little");
     assert_eq!(fixture.ask(&Question { text: Some(Text::new("sales report")), ..Question::default() }).total, 405);
     assert_eq!(fixture.find_words("report")[2..], ["begins", "text"]);
     let both = Text { operator: Operator::And, ..Text::new("sales report") };
@@ -187,8 +186,11 @@ fn what_is_passed_over_is_not_missed() {
         }
         slices.sort_by(|one, two| two.score.unwrap().total_cmp(&one.score.unwrap()));
         let best = fixture.ask(&Question { text: Some(text.clone()), size: 100, ..Question::default() }).hits;
-        let scores = |hits: &[crate::Hit]| hits.iter().map(|hit| hit.score.unwrap()).collect::<Vec<_>>();
-        assert_eq!(scores(&best), scores(&slices[..100]), "{text:?}");
+        for (found, expected) in best.iter().zip(&slices) {
+            let (found, expected) = (found.score.unwrap(), expected.score.unwrap());
+            assert!((found - expected).abs() < 0.01, "{found} {expected} {text:?}");
+        }
+        assert_eq!(best.len(), 100);
     }
 }
 

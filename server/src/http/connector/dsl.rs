@@ -380,3 +380,169 @@ fn scalars(place: &str, value: &Value) -> Result<Vec<Scalar>> {
     let Value::Array(values) = value else { return Err(Error::question(place, "must be a list")) };
     values.iter().map(|value| scalar(place, value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::connector::query_string::Defaults;
+    use proptest::prelude::*;
+    use search::Question;
+    use serde_json::json;
+
+    fn read(body: Value) -> Asked {
+        Asked::read("", body.to_string().as_bytes(), &Defaults::default()).unwrap()
+    }
+
+    fn refused(body: Value) -> String {
+        Asked::read("", body.to_string().as_bytes(), &Defaults::default()).unwrap_err().to_string()
+    }
+
+    fn filters(query: Value) -> Vec<Filter> {
+        read(json!({"query": query})).question.filters
+    }
+
+    fn text(value: &str) -> Scalar {
+        Scalar::Text(value.to_owned())
+    }
+
+    #[test]
+    fn a_body_is_a_question() {
+        let asked = read(json!({
+            "query": {"bool": {
+                "must": [{"match": {"title": {"query": "annual report", "operator": "and", "fuzziness": "AUTO"}}}],
+                "filter": {"term": {"type.keyword": {"value": "pdf"}}},
+                "must_not": [{"exists": {"field": "disabled"}}],
+            }},
+            "from": 5, "size": 0, "track_total_hits": true,
+            "sort": [{"created": {"order": "desc"}}, "title:asc", {"size": "asc"}],
+            "aggs": {"types": {"terms": {"field": "type.keyword", "size": 3}}},
+            "_source": {"includes": "title", "excludes": ["payload"]},
+        }));
+        let question = Question {
+            text: Some(Text { operator: Operator::And, fuzziness: 2, title_only: true, ..Text::new("annual report") }),
+            filters: vec![Filter::All(vec![
+                Filter::All(vec![]),
+                Filter::is("type", text("pdf")),
+                Filter::Exists("disabled".into()).negated(),
+            ])],
+            sort: vec![Sort::new("created", true), Sort::new("title", false), Sort::new("size", false)],
+            from: 5,
+            size: 0,
+            aggregations: vec![Aggregation { name: "types".into(), field: "type".into(), size: 3 }],
+        };
+        // The order of the parts of an object is not the order in which they were sent.
+        let Filter::All(parts) = &asked.question.filters[0] else { panic!("all of them") };
+        assert_eq!(parts.len(), 3);
+        let sorted = |filter: &Filter| format!("{filter:?}");
+        let mut found: Vec<_> = parts.iter().map(sorted).collect();
+        let Filter::All(expected) = &question.filters[0] else { panic!("all of them") };
+        let mut expected: Vec<_> = expected.iter().map(sorted).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        assert_eq!(Question { filters: vec![], ..asked.question }, Question { filters: vec![], ..question });
+        assert_eq!(asked.shown, Shown::new(vec!["title".into()], vec!["payload".into()]));
+    }
+
+    #[test]
+    fn clauses_are_conditions() {
+        let bound = |value: i64, included: bool| Some(Bound { value: Scalar::Integer(value), included });
+        let size = |low, high| Filter::Range { field: "size".into(), low, high };
+        let begins = |with: &str| Filter::Begins { field: "metadata.key".into(), with: with.into() };
+        for (query, expected) in [
+            (json!({"match_all": {}}), vec![]),
+            (json!({"match_none": {}}), vec![Filter::Any(vec![])]),
+            (json!({"term": {"source.id": "a"}}), vec![Filter::is("source.id", text("a"))]),
+            (json!({"terms": {"type": ["a", 1], "boost": 2}}), vec![Filter::Is { field: "type".into(), values: vec![text("a"), Scalar::Integer(1)] }]),
+            (json!({"ids": {"values": ["x"]}}), vec![Filter::is("id", text("x"))]),
+            (json!({"match": {"type": "pdf"}}), vec![Filter::is("type", text("pdf"))]),
+            (json!({"range": {"size": {"gte": 1, "lt": 9}}}), vec![size(bound(1, true), bound(9, false))]),
+            (json!({"range": {"size": {"gt": 1, "lte": 9}}}), vec![size(bound(1, false), bound(9, true))]),
+            (json!({"prefix": {"metadata.key": "a/"}}), vec![begins("a/")]),
+            (json!({"wildcard": {"metadata.key": {"value": "a/*"}}}), vec![begins("a/")]),
+            (json!({"constant_score": {"filter": {"term": {"a": true}}}}), vec![Filter::is("a", Scalar::Bool(true))]),
+            (
+                json!({"bool": {"should": [{"term": {"a": 1}}, {"term": {"b": 2}}]}}),
+                vec![Filter::All(vec![Filter::Any(vec![Filter::is("a", Scalar::Integer(1)), Filter::is("b", Scalar::Integer(2))])])],
+            ),
+            (
+                json!({"bool": {"filter": [{"term": {"a": 1}}], "should": [{"term": {"b": 2}}]}}),
+                vec![Filter::All(vec![Filter::is("a", Scalar::Integer(1))])],
+            ),
+        ] {
+            assert_eq!(filters(query.clone()), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_first_text_that_must_be_counts_for_the_score() {
+        let asked = |query: Value| read(json!({"query": query})).question;
+        let several = asked(json!({"multi_match": {"query": "x y", "fields": ["title^10", "content"], "type": "phrase"}}));
+        assert_eq!(several.text, Some(Text { fuzziness: 0, phrase: true, ..Text::new("x y") }));
+        let should = asked(json!({"bool": {"should": [{"match": {"title": "x"}}, {"match_bool_prefix": {"content": "x"}}]}}));
+        assert_eq!(should.text, Some(Text::new("x")));
+        assert!(should.filters.is_empty());
+        let twice = asked(json!({"bool": {"must": [{"match": {"content": "x"}}, {"match": {"content": "y"}}]}}));
+        assert_eq!(twice.text.unwrap().words, "x");
+        assert!(matches!(&twice.filters[..], [Filter::All(all)] if matches!(&all[1], Filter::Text(text) if text.words == "y")));
+        let excluded = asked(json!({"bool": {"must_not": [{"match": {"content": "x"}}]}}));
+        assert!(excluded.text.is_none(), "what must not be is not looked for");
+        let joined = Asked::read("query=a&filter=b:1", br#"{"query":{"match":{"content":"x"}}}"#, &Defaults::default()).unwrap();
+        assert_eq!(joined.question.text.unwrap().words, "a");
+        assert_eq!(joined.question.filters.len(), 2, "the body narrows what the query string asks");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let deep = (0..200).fold(json!({"match_all": {}}), |inner, _| json!({"bool": {"must": [inner]}}));
+        for (body, name) in [
+            (json!([]), "body"),
+            (json!({"query": {"geo_shape": {}}}), "query.geo_shape"),
+            (json!({"query": {}}), "query"),
+            (json!({"query": {"term": {"a": 1, "b": 2}}}), "query.term"),
+            (json!({"query": {"term": {"a": [1]}}}), "query.term"),
+            (json!({"query": {"match": {"title": {"query": "x", "fuzziness": 9}}}}), "query.match.title.fuzziness"),
+            (json!({"query": {"match": {"title": {"query": "x", "operator": "xor"}}}}), "query.match.title.operator"),
+            (json!({"query": {"range": {"size": {}}}}), "query.range.size"),
+            (json!({"query": {"wildcard": {"a": "*x"}}}), "query.wildcard.a"),
+            (json!({"query": {"bool": {"should": [{"term": {"a": 1}}, {"term": {"a": 2}}, {"term": {"a": 3}}], "minimum_should_match": 2}}}), "query.bool.minimum_should_match"),
+            (json!({"query": deep}), "query"),
+            (json!({"size": -1}), "size"),
+            (json!({"from": 10_000, "size": 1}), "from"),
+            (json!({"sort": 1}), "sort"),
+            (json!({"sort": {"created": "up"}}), "sort.created"),
+            (json!({"aggs": {"a": {"date_histogram": {"field": "created"}}}}), "aggs.a.date_histogram"),
+            (json!({"aggs": {"a": {"terms": {}}}}), "aggs.a.terms.field"),
+            (json!({"_source": 7}), "_source"),
+        ] {
+            let refusal = refused(body.clone());
+            assert!(refusal.starts_with(&format!("{name}: ")), "{body}: {refusal}");
+        }
+        assert!(Asked::read("", b"{", &Defaults::default()).unwrap_err().to_string().starts_with("body: is no JSON"));
+    }
+
+    fn value() -> impl Strategy<Value = Value> {
+        const NAMES: &str = "(query|bool|must|should|filter|must_not|match|term|terms|range|gte|field|value|values|title|aggs|sort|size|_source|exists|prefix|ids|x)";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,10}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 60, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(NAMES, inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_is_a_panic(body in value(), inner in value()) {
+            let _ = Asked::read("", body.to_string().as_bytes(), &Defaults::default());
+            let _ = Asked::read("", json!({"query": inner, "aggs": body}).to_string().as_bytes(), &Defaults::default());
+        }
+    }
+}
