@@ -58,7 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["sea_orm", "opendal", "axum", "s3s", "multer", "coordinator_types", "crate::http", "crate::task"],
     ),
     ("src/http", &["sea_orm", "opendal", "crate::metadata", "crate::space", "crate::task"]),
-    ("search/src", &["sea_orm", "opendal", "axum", "s3s", "tokio", "coordinator_types", "holdall"]),
+    ("search/src", &["sea_orm", "opendal", "axum", "s3s", "tokio", "coordinator_types", "holdall::"]),
     ("src/task", &["sea_orm", "opendal", "axum", "s3s", "multer", "crate::http"]),
 ];
 

@@ -119,7 +119,7 @@ async fn a_scan_writes_what_has_changed_and_nothing_else() {
     let keys: Vec<&str> = documents.keys().map(String::as_str).collect();
     assert_eq!(keys, ["a/", "a/1.txt", "a/2.txt", "b/", "b/3.txt", "b/b/", "b/b/5.txt"]);
     assert_eq!(documents["a/2.txt"]["size"], "other content".len());
-    assert_eq!(coco.get("/query/_search?query=4.txt&fuzziness=0").await.body["hits"]["total"]["value"], 0);
+    assert_eq!(coco.get("/query/_search?filter=metadata.key:c/4.txt").await.body["hits"]["total"]["value"], 0);
 
     // An empty bucket is a complete listing, too.
     fs::remove_dir_all(storage.bucket("docs")).unwrap();

@@ -109,7 +109,7 @@ impl Coco {
         let said = self.get(&path).await;
         said.is(200);
         let hits = said.body["hits"]["hits"].as_array().unwrap_or_else(|| panic!("{said:?}")).clone();
-        assert_eq!(said.body["hits"]["total"]["value"], hits.len(), "all on one page");
+        assert!(hits.len() < 5000, "all on one page");
         let source = |hit: Value| {
             (hit["_source"]["metadata"]["key"].as_str().unwrap_or_default().to_owned(), hit["_source"].clone())
         };

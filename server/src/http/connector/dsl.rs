@@ -453,7 +453,10 @@ mod tests {
             (json!({"match_all": {}}), vec![]),
             (json!({"match_none": {}}), vec![Filter::Any(vec![])]),
             (json!({"term": {"source.id": "a"}}), vec![Filter::is("source.id", text("a"))]),
-            (json!({"terms": {"type": ["a", 1], "boost": 2}}), vec![Filter::Is { field: "type".into(), values: vec![text("a"), Scalar::Integer(1)] }]),
+            (
+                json!({"terms": {"type": ["a", 1], "boost": 2}}),
+                vec![Filter::Is { field: "type".into(), values: vec![text("a"), Scalar::Integer(1)] }],
+            ),
             (json!({"ids": {"values": ["x"]}}), vec![Filter::is("id", text("x"))]),
             (json!({"match": {"type": "pdf"}}), vec![Filter::is("type", text("pdf"))]),
             (json!({"range": {"size": {"gte": 1, "lt": 9}}}), vec![size(bound(1, true), bound(9, false))]),
@@ -463,7 +466,10 @@ mod tests {
             (json!({"constant_score": {"filter": {"term": {"a": true}}}}), vec![Filter::is("a", Scalar::Bool(true))]),
             (
                 json!({"bool": {"should": [{"term": {"a": 1}}, {"term": {"b": 2}}]}}),
-                vec![Filter::All(vec![Filter::Any(vec![Filter::is("a", Scalar::Integer(1)), Filter::is("b", Scalar::Integer(2))])])],
+                vec![Filter::All(vec![Filter::Any(vec![
+                    Filter::is("a", Scalar::Integer(1)),
+                    Filter::is("b", Scalar::Integer(2)),
+                ])])],
             ),
             (
                 json!({"bool": {"filter": [{"term": {"a": 1}}], "should": [{"term": {"b": 2}}]}}),
@@ -477,17 +483,22 @@ mod tests {
     #[test]
     fn the_first_text_that_must_be_counts_for_the_score() {
         let asked = |query: Value| read(json!({"query": query})).question;
-        let several = asked(json!({"multi_match": {"query": "x y", "fields": ["title^10", "content"], "type": "phrase"}}));
+        let several =
+            asked(json!({"multi_match": {"query": "x y", "fields": ["title^10", "content"], "type": "phrase"}}));
         assert_eq!(several.text, Some(Text { fuzziness: 0, phrase: true, ..Text::new("x y") }));
-        let should = asked(json!({"bool": {"should": [{"match": {"title": "x"}}, {"match_bool_prefix": {"content": "x"}}]}}));
+        let should =
+            asked(json!({"bool": {"should": [{"match": {"title": "x"}}, {"match_bool_prefix": {"content": "x"}}]}}));
         assert_eq!(should.text, Some(Text::new("x")));
         assert!(should.filters.is_empty());
         let twice = asked(json!({"bool": {"must": [{"match": {"content": "x"}}, {"match": {"content": "y"}}]}}));
         assert_eq!(twice.text.unwrap().words, "x");
-        assert!(matches!(&twice.filters[..], [Filter::All(all)] if matches!(&all[1], Filter::Text(text) if text.words == "y")));
+        assert!(
+            matches!(&twice.filters[..], [Filter::All(all)] if matches!(&all[1], Filter::Text(text) if text.words == "y"))
+        );
         let excluded = asked(json!({"bool": {"must_not": [{"match": {"content": "x"}}]}}));
         assert!(excluded.text.is_none(), "what must not be is not looked for");
-        let joined = Asked::read("query=a&filter=b:1", br#"{"query":{"match":{"content":"x"}}}"#, &Defaults::default()).unwrap();
+        let joined =
+            Asked::read("query=a&filter=b:1", br#"{"query":{"match":{"content":"x"}}}"#, &Defaults::default()).unwrap();
         assert_eq!(joined.question.text.unwrap().words, "a");
         assert_eq!(joined.question.filters.len(), 2, "the body narrows what the query string asks");
     }
@@ -505,7 +516,10 @@ mod tests {
             (json!({"query": {"match": {"title": {"query": "x", "operator": "xor"}}}}), "query.match.title.operator"),
             (json!({"query": {"range": {"size": {}}}}), "query.range.size"),
             (json!({"query": {"wildcard": {"a": "*x"}}}), "query.wildcard.a"),
-            (json!({"query": {"bool": {"should": [{"term": {"a": 1}}, {"term": {"a": 2}}, {"term": {"a": 3}}], "minimum_should_match": 2}}}), "query.bool.minimum_should_match"),
+            (
+                json!({"query": {"bool": {"should": [{"term": {"a": 1}}, {"term": {"a": 2}}, {"term": {"a": 3}}], "minimum_should_match": 2}}}),
+                "query.bool.minimum_should_match",
+            ),
             (json!({"query": deep}), "query"),
             (json!({"size": -1}), "size"),
             (json!({"from": 10_000, "size": 1}), "from"),
@@ -533,7 +547,8 @@ mod tests {
         leaf.prop_recursive(6, 60, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                prop::collection::btree_map(NAMES, inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+                prop::collection::btree_map(NAMES, inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
             ]
         })
     }

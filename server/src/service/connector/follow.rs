@@ -12,31 +12,41 @@ use search::{Change, Entry, Index, Kind};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::Arc,
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// Changes that are put into the index at once, more or less.
 const AT_ONCE: u64 = 4000;
 /// How long what was removed is told to servers that were away; those that come later read everything anew.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How long a question waits for the index to be opened.
+const OPENED: Duration = Duration::from_secs(5);
 /// Removals that are forgotten at once.
 const TRIMMED: u64 = 10_000;
 
 /// The index of this server, once it is open.
-#[derive(Debug, Default)]
-pub(in crate::service) struct Searching {
-    index: RwLock<Option<Arc<Index>>>,
+#[derive(Debug)]
+pub(in crate::service) struct Searching(watch::Sender<Option<Arc<Index>>>);
+
+impl Default for Searching {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
 }
 
 impl Searching {
-    pub(super) fn index(&self) -> Result<Arc<Index>> {
-        let held = self.index.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        held.clone().ok_or_else(|| Error::DatabaseUnavailable("the search index is not open yet".into()))
+    /// The index; waits for it a while, right after a start.
+    pub(super) async fn index(&self) -> Result<Arc<Index>> {
+        let mut held = self.0.subscribe();
+        let opened = tokio::time::timeout(OPENED, held.wait_for(Option::is_some)).await;
+        let index = opened.ok().and_then(|held| held.ok().and_then(|held| held.clone()));
+        index.ok_or_else(|| Error::DatabaseUnavailable("the search index is not open yet".into()))
     }
 
-    fn set(&self, index: Option<Arc<Index>>) {
-        *self.index.write().unwrap_or_else(std::sync::PoisonError::into_inner) = index;
+    fn set(&self, index: Arc<Index>) {
+        self.0.send_replace(Some(index));
     }
 }
 
@@ -60,7 +70,7 @@ impl Follower {
         if opened.needs_rebuild && last > 0 {
             tracing::info!("the search index is made anew from the database");
         }
-        services.searching.set(Some(Arc::clone(&index)));
+        services.searching.set(Arc::clone(&index));
         services.connecting.followed(reached);
         Ok(Self { services: services.clone(), index, reached })
     }

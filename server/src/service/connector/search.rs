@@ -51,8 +51,8 @@ impl Services {
     pub(crate) async fn search(&self, caller: Caller, sought: Sought, question: Question) -> Result<Answered> {
         caller.may(Right::Read)?;
         let allowed = self.allowed(caller, sought).await?;
+        let index = self.searching.index().await?;
         self.connecting.catch_up().await;
-        let index = self.searching.index()?;
         let asked = tokio::task::spawn_blocking(move || index.search(&question, &allowed));
         let answer = asked.await.map_err(Error::internal)?.map_err(refusal)?;
         self.with_sources(caller, sought.kind(), answer).await
