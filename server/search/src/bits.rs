@@ -30,7 +30,7 @@ impl Bits {
         self.words[doc as usize / 64] |= 1 << (doc % 64);
     }
 
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn remove(&mut self, doc: DocId) {
         self.words[doc as usize / 64] &= !(1 << (doc % 64));
     }

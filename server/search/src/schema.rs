@@ -54,7 +54,7 @@ pub(crate) struct Fields {
     pub(crate) text: Field,
     /// The whole title as one value: for equality and order.
     pub(crate) exact: Field,
-    /// One term for each value of each field, see [`Fields::fact`].
+    /// One term for each value of each field, see [`Fields::facts_of`].
     pub(crate) facts: Field,
     /// The fields that are there.
     pub(crate) paths: Field,

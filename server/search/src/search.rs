@@ -1,7 +1,7 @@
 //! How a question is answered: segment by segment, then brought together.
 //!
 //! In each segment the matches are a set of bits, so the total is exact and a filter costs the same for all orders; then
-//! the first few are found by score ([`rank`](crate::rank)) or by fields ([`order`](crate::order)).
+//! the first few are found by score ([`rank`](crate::rank)) or by fields ([`order`]).
 
 use crate::{
     answer::{Answer, Hit},
@@ -121,11 +121,7 @@ impl Asked<'_> {
     }
 
     /// The best score, and the page with scores.
-    fn page(
-        &self,
-        searcher: &Searcher,
-        gathered: &mut Gathered<'_>,
-    ) -> Result<(Option<f32>, Vec<(DocAddress, Option<f32>)>)> {
+    fn page(&self, searcher: &Searcher, gathered: &mut Gathered<'_>) -> Result<Page> {
         let (from, size) = (self.question.from, self.question.size);
         if !self.sorts.is_empty() {
             gathered.ordered.sort_unstable();
@@ -143,6 +139,9 @@ impl Asked<'_> {
         Ok((best, page.collect()))
     }
 }
+
+/// The best score, and the hits of a page with theirs.
+type Page = (Option<f32>, Vec<(DocAddress, Option<f32>)>);
 
 /// Without a text and without an order all are alike.
 fn first_of_all(matches: &Bits, segment: u32, most: usize) -> impl Iterator<Item = Ranked<DocAddress>> {

@@ -29,7 +29,7 @@ pub(super) struct Refusal {
     pub(super) region: String,
 }
 
-/// Reads `ListBucketResult` of ListObjectsV2,
+/// Reads `ListBucketResult` of `ListObjectsV2`,
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>.
 pub(super) fn read_page(xml: &str) -> Result<Page, Fault> {
     let (mut page, mut line, mut truncated, mut token) = (Page::default(), Line::default(), false, String::new());

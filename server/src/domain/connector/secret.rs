@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_taken_out_comes_back() {
         let sent = object(json!({"config": {
-            "access_key_id": "AK", "secret_access_key": "SK", "deep": [{"to/ken": "T"}, {"a": 1}], "token": ["x", "y"],
+            "access_key_id": "AK", "secret_access_key": "SK", "deep": [{"my/token": "T"}, {"a": 1}], "token": ["x", "y"],
             "password": "",
         }}));
         let mut body = sent.clone();

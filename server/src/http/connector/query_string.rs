@@ -269,7 +269,7 @@ mod tests {
     fn aggregations_stand_in_a_query_string_too() {
         let wanted = Aggregation { name: "t".into(), field: "type".into(), size: 3 };
         let json = "aggs=%7B%22t%22:%7B%22terms%22:%7B%22field%22:%22type%22,%22size%22:3%7D%7D%7D";
-        assert_eq!(read(json).question.aggregations, [wanted.clone()]);
+        assert_eq!(read(json).question.aggregations, std::slice::from_ref(&wanted));
         assert_eq!(read("agg[t][terms][field]=type&agg%5Bt%5D[terms][size]=3").question.aggregations, [wanted]);
     }
 

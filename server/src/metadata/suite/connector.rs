@@ -239,7 +239,8 @@ pub(super) async fn a_scan_belongs_to_one_server_and_is_fenced(fixture: Fixture)
     assert!(first.run.started.is_some() && first.reached == Reached::default());
     fixture.keep_scan(&first, "k").await.unwrap();
     assert!(fixture.claim_scan("two", LEASE).await.is_none(), "it was kept for another while");
-    fixture.write(|rows| Box::pin(async move { rows.put_scan_down("ds", 1).await })).await.unwrap();
+    let epoch = first.epoch;
+    fixture.write(move |rows| Box::pin(async move { rows.put_scan_down("ds", epoch).await })).await.unwrap();
     let second = fixture.claim_scan("two", LEASE).await.unwrap();
     assert_eq!((second.reached.listed.as_str(), second.run.started), ("k", first.run.started), "it goes on");
     assert!(matches!(fixture.keep_scan(&first, "x").await, Err(Error::Raced(_))));
