@@ -1,5 +1,5 @@
-//! The wire types of Holdall's `/v1` API, and in [`manage`] and [`sync_provider`] those of its management API and of
-//! SiYuan's sync calls: everything a client sends and receives as JSON.
+//! The wire types of Holdall's `/v1` API, and in [`manage`], [`sync_provider`] and [`connector`] those of its management API,
+//! of SiYuan's sync calls and of the connector: everything a client sends and receives as JSON.
 //!
 //! # What a client may rely on
 //!
@@ -19,6 +19,7 @@
 pub mod answer;
 pub mod audit;
 pub mod bucket;
+pub mod connector;
 pub mod manage;
 pub mod multipart;
 pub mod object;

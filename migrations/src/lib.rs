@@ -12,6 +12,7 @@ mod m20261125_000006_remember_space_sync;
 mod m20261125_000007_serve_s3;
 mod m20261125_000008_manage;
 mod m20261128_000009_provide_sync;
+mod m20261128_000010_serve_connector;
 
 pub use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_serve_s3::Migration),
             Box::new(m20261125_000008_manage::Migration),
             Box::new(m20261128_000009_provide_sync::Migration),
+            Box::new(m20261128_000010_serve_connector::Migration),
         ]
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     task::{
         drive,
         expire_uploads::ExpireUploads,
+        index_datasources::{TidyDocuments, drain_index_queue, follow_changes, scan_datasources},
         journal::{TrimJournal, WriteJournal},
         keep_uploads::KeepUploads,
         space_sync::{TrimSyncRuns, space_sync},
@@ -56,6 +57,7 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
         audit: config.audit.clone(),
         sync: config.sync.clone(),
         sync_provider: config.sync_provider.clone(),
+        connector: config.connector.clone(),
     };
     let services = Services::new(metadata.clone(), spaces, config.store.clone(), rules, seal, &config.data);
     let tls = config.tls.pair().map(Tls::open).transpose()?;
@@ -68,6 +70,8 @@ pub(crate) async fn serve(config: Config, metrics: PrometheusHandle) -> Result<(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let (url, s3_url) = (format!("{scheme}://{bound}"), format!("{scheme}://{s3_bound}"));
     let settings = door_settings(&config, admin.token.expose().to_owned(), &s3_url);
+    services.set_s3_url(&settings.s3_url);
+    services.ensure_builtin_connectors().await?;
     let router = http::router(services.clone(), settings.clone(), metrics, bound);
 
     let stop = CancellationToken::new();
@@ -231,6 +235,8 @@ const SYNC_TRIMMING: Duration = Duration::from_secs(60);
 
 /// How often the automatic sync is made to follow what is set.
 const ARRANGING: Duration = Duration::from_secs(5);
+/// How often documents are looked for whose datasource is gone.
+const TIDYING: Duration = Duration::from_secs(60);
 
 fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -248,6 +254,10 @@ fn start_tasks(services: &Services, config: &Config, stop: &CancellationToken) -
         tasks.spawn(drive(ArrangeSync::new(services.clone()), ARRANGING, stop.clone()));
     }
     tasks.spawn(space_sync(services.clone(), config.sync.runs, stop.clone()));
+    tasks.spawn(scan_datasources(services.clone(), stop.clone()));
+    tasks.spawn(drain_index_queue(services.clone(), stop.clone()));
+    tasks.spawn(follow_changes(services.clone(), config.data.clone(), stop.clone()));
+    tasks.spawn(drive(TidyDocuments(services.clone()), TIDYING, stop.clone()));
     tasks
 }
 

@@ -114,6 +114,8 @@ enum Api {
     Management,
     /// SiYuan's sync calls
     SyncProvider,
+    /// Datasources and what is found in them
+    Connector,
 }
 
 /// What a token may do.
@@ -216,6 +218,7 @@ fn print_document(api: Api, out: Option<&Path>) -> Result<(), Failure> {
         Api::V1 => http::v1::openapi(),
         Api::Management => http::manage::openapi(),
         Api::SyncProvider => http::sync_provider::openapi(),
+        Api::Connector => http::connector::openapi(),
     });
     match out {
         Some(path) => {

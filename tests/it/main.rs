@@ -27,6 +27,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
+mod connector;
 mod manage;
 mod s3;
 mod spaces;

@@ -8,10 +8,11 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// The documents: which API `holdall openapi` is asked for, the file that is checked in, and where it is served.
-const DOCUMENTS: [(&str, &str, &str); 3] = [
+const DOCUMENTS: [(&str, &str, &str); 4] = [
     ("v1", "openapi/v1.json", "/openapi.json"),
     ("management", "openapi/management.json", "/openapi-management.json"),
     ("sync-provider", "openapi/sync-provider.json", "/openapi-sync-provider.json"),
+    ("connector", "openapi/connector.json", "/openapi-connector.json"),
 ];
 
 /// Every call of the contract, and those of ours.
@@ -58,6 +59,33 @@ const CALLS: [(&str, &str); 42] = [
     ("get", "/v1/spaceSyncer/listFailures"),
     ("get", "/v1/spaceSyncer/listPlan"),
     ("get", "/v1/spaceSyncer/events"),
+];
+
+/// Every call of the connector.
+const CONNECTOR: [(&str, &str); 23] = [
+    ("post", "/connector/"),
+    ("get", "/connector/{id}"),
+    ("put", "/connector/{id}"),
+    ("delete", "/connector/{id}"),
+    ("get", "/connector/_search"),
+    ("post", "/connector/_search"),
+    ("post", "/datasource/"),
+    ("get", "/datasource/{id}"),
+    ("put", "/datasource/{id}"),
+    ("delete", "/datasource/{id}"),
+    ("get", "/datasource/_search"),
+    ("post", "/datasource/_search"),
+    ("post", "/datasource/{id}/_doc"),
+    ("post", "/datasource/{id}/_doc/{doc_id}"),
+    ("post", "/document/"),
+    ("delete", "/document/"),
+    ("get", "/document/{id}"),
+    ("put", "/document/{id}"),
+    ("delete", "/document/{id}"),
+    ("get", "/document/_search"),
+    ("post", "/document/_search"),
+    ("get", "/query/_search"),
+    ("post", "/query/_search"),
 ];
 
 /// Every call of the management API.
@@ -164,6 +192,7 @@ fn every_call_is_described_with_examples_and_answers() {
     described("v1", &CALLS);
     described("management", &MANAGEMENT);
     described("sync-provider", &SYNC_PROVIDER);
+    described("connector", &CONNECTOR);
 }
 
 fn described(api: &str, calls: &[(&str, &str)]) {

@@ -58,11 +58,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["sea_orm", "opendal", "axum", "s3s", "multer", "coordinator_types", "crate::http", "crate::task"],
     ),
     ("src/http", &["sea_orm", "opendal", "crate::metadata", "crate::space", "crate::task"]),
+    ("search/src", &["sea_orm", "opendal", "axum", "s3s", "tokio", "coordinator_types", "holdall::"]),
     ("src/task", &["sea_orm", "opendal", "axum", "s3s", "multer", "crate::http"]),
 ];
 
 /// Folders whose files the rules below are about.
-const SOURCES: [&str; 5] = ["server/src", "coordinator-types/src", "migrations/src", "tests/src", "tests/it"];
+const SOURCES: [&str; 6] =
+    ["server/src", "server/search/src", "coordinator-types/src", "migrations/src", "tests/src", "tests/it"];
 
 /// A file longer than this, tests aside, holds more than one idea.
 const MOST_LINES: usize = 500;
@@ -149,6 +151,9 @@ fn the_domain_and_the_wire_know_nobody() {
         }
         if place.starts_with("server/src") && !place.starts_with("server/src/space") {
             assert!(!names(without_tests(&text), "opendal"), "{place}: only `space` speaks to clouds");
+        }
+        if place.starts_with("server/src") {
+            assert!(!names(&text, "tantivy"), "{place}: only the crate `search` knows how it searches");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the whole truth. On it come `holdall.toml`, the environment and the flags (see [`layer`]).
 
 mod auth;
+mod connector;
 mod database;
 mod layer;
 mod limits;
@@ -20,6 +21,7 @@ mod text;
 mod tls;
 
 pub(crate) use auth::{AuthConfig, Loopback};
+pub(crate) use connector::ConnectorConfig;
 pub(crate) use database::DatabaseConfig;
 pub(crate) use layer::Flags;
 pub(crate) use limits::{BucketDelete, LimitsConfig, V1Config};
@@ -69,6 +71,7 @@ pub(crate) struct Config {
     pub(crate) spaces: SpacesConfig,
     pub(crate) sync: SyncConfig,
     pub(crate) sync_provider: SyncProviderConfig,
+    pub(crate) connector: ConnectorConfig,
     /// Whether `s3_listen` came from anywhere but the defaults.
     #[serde(skip)]
     pub(crate) s3_listen_is_set: bool,
@@ -112,6 +115,7 @@ impl Config {
         self.spaces.validate(problems);
         self.sync.validate(problems);
         self.sync_provider.validate(problems);
+        self.connector.validate(problems);
         self.sweep.validate(problems);
         self.multipart.validate(problems);
         self.limits.validate(problems);
@@ -148,6 +152,7 @@ impl fmt::Debug for Config {
             spaces,
             sync,
             sync_provider,
+            connector,
             s3_listen_is_set,
         } = self;
         f.debug_struct("Config")
@@ -171,6 +176,7 @@ impl fmt::Debug for Config {
             .field("spaces", spaces)
             .field("sync", sync)
             .field("sync_provider", sync_provider)
+            .field("connector", connector)
             .field("s3_listen_is_set", s3_listen_is_set)
             .finish()
     }

@@ -5,6 +5,7 @@ pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod bucket;
 pub(crate) mod caller;
+pub(crate) mod connector;
 pub(crate) mod error;
 pub(crate) mod hash;
 pub(crate) mod id;

@@ -1,6 +1,6 @@
 //! The doors: each parses, calls a use case, and renders.
 //!
-//! The JSON listener serves `/v1`, the management API, their documentation and the questions of those who run the server; the S3 listener
+//! The JSON listener serves `/v1`, the management API, the connector, their documentation and the questions of those who run the server; the S3 listener
 //! serves [`s3`]. The stack of the former, from the outside in:
 //!
 //! 1. [`listener`]: connections, heads of requests, and their bounds;
@@ -11,6 +11,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod connector;
 mod document;
 mod listener;
 pub(crate) mod manage;
@@ -102,16 +103,18 @@ pub(crate) fn router(
     let body_timeout = settings.body_timeout;
     let (calls, document) = v1::routes().split_for_parts();
     let (managing, management) = manage::routes().split_for_parts();
+    let (connecting, connector) = connector::routes().split_for_parts();
     let door = Door(Arc::new(Within { services, settings, entry, metrics }));
     let (syncing, sync) = sync_provider::routes(&door);
     Router::new()
-        .merge(calls.merge(managing).route_layer(from_fn_with_state(door.clone(), auth::enter)))
+        .merge(calls.merge(managing).merge(connecting).route_layer(from_fn_with_state(door.clone(), auth::enter)))
         .merge(syncing)
         .merge(ops::routes())
         .merge(documentation([
             ("Holdall", "/openapi.json", document),
             ("Management", "/openapi-management.json", management),
             ("Sync provider", "/openapi-sync-provider.json", sync),
+            ("Connector", "/openapi-connector.json", connector),
         ]))
         // After the routes, because it reaches only those that are there.
         .method_not_allowed_fallback(wrong_method)
@@ -140,6 +143,8 @@ fn failure(path: &str, error: Error) -> Response {
         manage::ApiError::from(error).into_response()
     } else if sync_provider::serves(path) {
         sync_provider_failure(&error)
+    } else if connector::serves(path) {
+        connector::ApiError::from(error).into_response()
     } else {
         v1::ApiError(error).into_response()
     }
@@ -170,11 +175,14 @@ async fn wrong_method(method: Method, uri: Uri) -> Response {
     if manage::serves(uri.path()) {
         return manage::refusal(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", sentence);
     }
+    if connector::serves(uri.path()) {
+        return connector::refusal(StatusCode::METHOD_NOT_ALLOWED, &sentence);
+    }
     v1::failure(StatusCode::METHOD_NOT_ALLOWED, Code::BadArgument, sentence)
 }
 
 /// The documents and the page at `/docs` that shows them, all from this binary.
-fn documentation(documents: [(&'static str, &'static str, OpenApi); 3]) -> Router<Door> {
+fn documentation(documents: [(&'static str, &'static str, OpenApi); 4]) -> Router<Door> {
     let addresses = documents.each_ref().map(|(name, address, _)| Url::new(name, address));
     let page = SwaggerUi::new("/docs")
         // The page would otherwise send the address of the document to a validator on the internet.

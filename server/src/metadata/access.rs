@@ -241,7 +241,11 @@ impl<C: ConnectionTrait> Rows<'_, C> {
                    WHERE credential_sealed IS NOT NULL
                    UNION ALL
                    SELECT 'sync_provider ' || number AS owner, secret_sealed AS sealed FROM sync_provider
-                   WHERE secret_sealed IS NOT NULL";
+                   WHERE secret_sealed IS NOT NULL
+                   UNION ALL
+                   SELECT 'connector ' || id AS owner, sealed FROM connector WHERE sealed IS NOT NULL
+                   UNION ALL
+                   SELECT 'datasource ' || id AS owner, sealed FROM datasource WHERE sealed IS NOT NULL";
         self.all(sql, []).await
     }
 
@@ -255,6 +259,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
             "credential" => "UPDATE credential SET secret_sealed = $2 WHERE access_key = $1",
             "user_space" => "UPDATE user_space SET credential_sealed = $2 WHERE store_uuid = $1",
             "sync_provider" => "UPDATE sync_provider SET secret_sealed = $2 WHERE CAST(number AS TEXT) = $1",
+            "connector" => "UPDATE connector SET sealed = $2 WHERE id = $1",
+            "datasource" => "UPDATE datasource SET sealed = $2 WHERE id = $1",
             _ => return Err(Error::internal(format!("a secret of `{kind}` is not known"))),
         };
         match self.execute(sql, [which.into(), sealed.into()]).await? {

@@ -10,11 +10,16 @@ mod bucket;
 mod chunk;
 mod condition;
 mod connect;
+mod connector;
 mod credential_queue;
+mod datasource;
+mod document;
 mod error;
 mod extent;
 mod id_block;
 mod import;
+mod index_queue;
+mod index_scan;
 mod insert;
 mod key;
 mod key_queue;
@@ -44,9 +49,13 @@ mod writer;
 
 pub(crate) use access::{SealedCredential, SealedSecret};
 pub(crate) use chunk::DeadChunk;
+pub(crate) use connector::StoredConnector;
+pub(crate) use document::{Removal, StoredKey};
 pub(crate) use extent::Extents;
 pub(crate) use id_block::ChunkIds;
 pub(crate) use import::staging_place;
+pub(crate) use index_queue::QueuedMessage;
+pub(crate) use index_scan::{ScanClaim, ScanState};
 pub(crate) use key::{KeyEntry, OpenedObject, VersionEntry, VersionsFrom, etag_of};
 pub(crate) use list::{Entry, Listing, Within};
 pub(crate) use object::{Found, NewObject};
@@ -172,6 +181,28 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     fn statement(&self, sql: impl Into<String>, values: impl IntoIterator<Item = Value>) -> Statement {
         Statement::from_sql_and_values(self.db.get_database_backend(), sql, values)
     }
+}
+
+/// A row with the number of its last change.
+struct Changed<T> {
+    row: T,
+    change: i64,
+}
+
+impl<T: FromQueryResult> FromQueryResult for Changed<T> {
+    fn from_query_result(row: &sea_orm::QueryResult, prefix: &str) -> std::result::Result<Self, sea_orm::DbErr> {
+        Ok(Self { row: T::from_query_result(row, prefix)?, change: row.try_get(prefix, "change")? })
+    }
+}
+
+/// The JSON object of a column.
+fn read_fields(text: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_str(text).map_err(crate::domain::Error::internal)
+}
+
+/// A JSON object for a column. JSON writes NUL as an escape, which every database keeps.
+fn text_of(fields: &serde_json::Map<String, serde_json::Value>) -> Result<String> {
+    serde_json::to_string(fields).map_err(crate::domain::Error::internal)
 }
 
 /// `$first, $first+1, …`: placeholders for `count` values.

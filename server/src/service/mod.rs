@@ -2,6 +2,7 @@
 
 mod access;
 mod bucket;
+mod connector;
 mod content;
 mod export;
 mod import;
@@ -20,6 +21,7 @@ mod sync_provider;
 mod transfer;
 
 pub(crate) use access::SigningCredential;
+pub(crate) use connector::{Follower, Sought};
 pub(crate) use content::{ContentStream, Digests, Wanted};
 pub(crate) use import::Import;
 pub(crate) use key::{
@@ -49,7 +51,10 @@ pub(crate) use sync::{ChangeSyncTask, CreateSyncTask, SyncEvent};
 pub(crate) use sync_provider::{CloudDir, CloudDirs, Direction, SyncChange};
 
 use crate::{
-    config::{AuditConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig, SyncProviderConfig},
+    config::{
+        AuditConfig, ConnectorConfig, MultipartConfig, SpacesConfig, StoreConfig, SweepConfig, SyncConfig,
+        SyncProviderConfig,
+    },
     domain::{Result, id::PackageId, package::Package},
     metadata::Metadata,
     seal::Seal,
@@ -91,6 +96,10 @@ pub(crate) struct Services {
     sync_memory: sync::Memory,
     /// What this server knows of the sync provider beside its rows.
     sync_provider: Arc<sync_provider::Present>,
+    /// News of the connector, within this server.
+    connecting: Arc<connector::Ledger>,
+    /// The search of this server.
+    searching: Arc<connector::Searching>,
 }
 
 /// Packages that are remembered, of some hundred bytes each.
@@ -104,6 +113,7 @@ pub(crate) struct Rules {
     pub(crate) audit: AuditConfig,
     pub(crate) sync: SyncConfig,
     pub(crate) sync_provider: SyncProviderConfig,
+    pub(crate) connector: ConnectorConfig,
 }
 
 impl Services {
@@ -133,6 +143,13 @@ impl Services {
             sync: Arc::default(),
             sync_memory,
             sync_provider: Arc::default(),
+            connecting: Arc::default(),
+            searching: Arc::default(),
         }
+    }
+
+    /// Says where the S3 door of this server is, once it listens: documents of its own buckets tell it.
+    pub(crate) fn set_s3_url(&self, url: &str) {
+        self.connecting.set_own_url(url.to_owned());
     }
 }

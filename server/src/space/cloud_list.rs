@@ -116,7 +116,7 @@ impl Cloud {
                 let hides = path.ends_with('/');
                 Some(Found::Odd(Odd { key, reason, hides }))
             }
-            None => Some(Found::Item(Item { key, seen })),
+            None => Some(Found::Item(Item { key, seen, owner: None })),
         }
     }
 }

@@ -138,7 +138,7 @@ impl opendal::HttpTransport for Gated {
 }
 
 /// The clients of this process, one per way of treating certificates: connections are shared by spaces.
-fn client(skip_tls_verify: bool) -> Result<Client, Fault> {
+pub(super) fn client(skip_tls_verify: bool) -> Result<Client, Fault> {
     static STRICT: OnceLock<Client> = OnceLock::new();
     static TRUSTING: OnceLock<Client> = OnceLock::new();
     let place = if skip_tls_verify { &TRUSTING } else { &STRICT };

@@ -6,6 +6,7 @@
 
 use super::{Fault, files::Files};
 use crate::domain::{
+    connector::item::Owner,
     sync::{Seen, Version},
     time::Timestamp,
 };
@@ -21,6 +22,8 @@ pub(crate) struct Item {
     /// From the place on.
     pub(crate) key: String,
     pub(crate) seen: Seen,
+    /// Whom the storage names as its owner, where that was asked.
+    pub(crate) owner: Option<Box<Owner>>,
 }
 
 impl Item {
@@ -66,6 +69,26 @@ pub(crate) struct Listing {
 impl Listing {
     fn new(batches: mpsc::Receiver<Result<Vec<Found>, Fault>>) -> Self {
         Self { batches, batch: Vec::new().into_iter(), ahead: None }
+    }
+
+    /// What `walk` tells, on a task of its own that is never far ahead of the reader.
+    pub(super) fn fed_by<W>(walk: impl FnOnce(Teller) -> W) -> Self
+    where
+        W: Future<Output = Result<Teller, Ended>> + Send + 'static,
+    {
+        let (batches, told) = mpsc::channel(BATCHES);
+        let walking = walk(Teller { batches: batches.clone(), batch: Vec::with_capacity(BATCH) });
+        tokio::spawn(async move {
+            let ended = match walking.await {
+                Ok(mut teller) => teller.flush().await.map_err(Ended::from),
+                Err(ended) => Err(ended),
+            };
+            if let Err(Ended::Fault(fault)) = ended {
+                // Nobody listens any more: then nobody wants to know.
+                let _ = batches.send(Err(fault)).await;
+            }
+        });
+        Self::new(told)
     }
 
     /// The next one; after an error the listing is not complete.
@@ -179,15 +202,12 @@ impl Files {
                     let _ = batches.blocking_send(Err(fault));
                 }
             })),
-            Self::Cloud(cloud) => drop(tokio::spawn(async move {
-                let ended = match cloud.list(&place, &mut teller).await {
-                    Ok(()) => teller.flush().await.map_err(Ended::from),
-                    ended => ended,
-                };
-                if let Err(Ended::Fault(fault)) = ended {
-                    let _ = batches.send(Err(fault)).await;
-                }
-            })),
+            Self::Cloud(cloud) => {
+                return Listing::fed_by(async move |mut teller| {
+                    cloud.list(&place, &mut teller).await?;
+                    Ok(teller)
+                });
+            }
         }
         Listing::new(told)
     }

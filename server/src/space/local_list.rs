@@ -64,7 +64,8 @@ impl LocalFiles {
             match name.kind {
                 Kind::Folder => match self.enter(&root, level, &path) {
                     Ok(below) if below.names.len() == 0 && !below.holds_own => {
-                        let item = Item { key: key_from(place, &path).to_owned(), seen: Default::default() };
+                        let item =
+                            Item { key: key_from(place, &path).to_owned(), seen: Default::default(), owner: None };
                         teller.tell_blocking(Found::Item(item))?;
                     }
                     Ok(below) => levels.push(below),
@@ -149,7 +150,7 @@ fn look(root: &File, level: &Level, name: &Name, place: &str, path: &str) -> Opt
     let key = key_from(place, path);
     match super::path::unsuitable(key) {
         Some(reason) => Some(odd(place, path, reason, false)),
-        None => Some(Found::Item(Item { key: key.to_owned(), seen })),
+        None => Some(Found::Item(Item { key: key.to_owned(), seen, owner: None })),
     }
 }
 

@@ -4,6 +4,8 @@
 //! a marker object, without which the space counts as offline: an absent space is not an empty space.
 
 mod across;
+mod bucket;
+mod bucket_page;
 mod cloud;
 mod cloud_list;
 mod connection;
@@ -32,6 +34,7 @@ mod site;
 mod suite;
 mod sync_files;
 
+pub(crate) use bucket::Bucket;
 pub(crate) use fault::Fault;
 pub(crate) use files::{FileEntry, Files};
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Files {
     }
 
     /// Whether there is a folder of this name, or, where there are no folders, a file below it.
-    pub(crate) async fn has_folder(&self, place: &str) -> Result<bool, Fault> {
+    pub(crate) async fn has_folder_or_below(&self, place: &str) -> Result<bool, Fault> {
         match self {
             Self::Local(files) => files.has_folder(place).await,
             Self::Cloud(cloud) => Ok(cloud.names_in(place, 1).await?.is_some()),

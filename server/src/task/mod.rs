@@ -1,6 +1,7 @@
 //! Work without a request.
 
 pub(crate) mod expire_uploads;
+pub(crate) mod index_datasources;
 pub(crate) mod journal;
 pub(crate) mod keep_uploads;
 pub(crate) mod space_sync;

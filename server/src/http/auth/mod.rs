@@ -18,7 +18,7 @@ pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, signature_hash, 
 use super::{
     Door,
     audit::{Note, Outcome},
-    manage,
+    connector, manage,
     middleware::request_id::RequestId,
     sync_provider, v1,
 };
@@ -143,7 +143,8 @@ impl Asked {
 /// The route of a request; with its method where that says what it does.
 fn operation(request: &Request, path: &str) -> String {
     let route = request.extensions().get::<MatchedPath>().map_or(path, MatchedPath::as_str);
-    if manage::serves(path) { format!("{} {route}", request.method()) } else { route.to_owned() }
+    let by_method = manage::serves(path) || connector::serves(path);
+    if by_method { format!("{} {route}", request.method()) } else { route.to_owned() }
 }
 
 /// The address at the other end of the connection, or, behind a proxy, the one that the proxy saw: it stands last in
@@ -237,6 +238,8 @@ fn too_many(path: &str, wait: Duration) -> Response {
         sync_provider::refusal(StatusCode::TOO_MANY_REQUESTS, &sentence)
     } else if manage::serves(path) {
         manage::refusal(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", sentence)
+    } else if connector::serves(path) {
+        connector::refusal(StatusCode::TOO_MANY_REQUESTS, &sentence)
     } else {
         v1::failure(StatusCode::TOO_MANY_REQUESTS, Code::Unauthorized, sentence)
     };

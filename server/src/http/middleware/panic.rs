@@ -1,6 +1,6 @@
 //! A panic in a request is answered with 500 and logged once, under the id of the request; the server goes on.
 
-use crate::http::{manage, sync_provider, v1};
+use crate::http::{connector, manage, sync_provider, v1};
 use axum::{http::StatusCode, response::Response};
 use std::{
     any::Any,
@@ -63,6 +63,9 @@ pub(super) fn answer(what: &str, path: &str) -> Response {
     }
     if manage::serves(path) {
         return manage::refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", sentence.to_owned());
+    }
+    if connector::serves(path) {
+        return connector::refusal(StatusCode::INTERNAL_SERVER_ERROR, sentence);
     }
     v1::failure(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,5 +1,6 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod connector;
 mod look_ups;
 mod managed;
 mod sync;
@@ -25,6 +26,13 @@ use crate::{
         time::Timestamp,
         upload::UploadState,
     },
+};
+use connector::{
+    a_change_of_a_datasource_ends_its_scan, a_connector_is_read_back_and_its_secrets_are_sealed_anew,
+    a_datasource_is_found_by_its_owner_only, a_deleted_datasource_leaves_nothing,
+    a_scan_belongs_to_one_server_and_is_fenced, a_scan_that_failed_waits_and_drops_what_is_held,
+    changes_are_read_in_their_order_and_in_pieces, documents_of_a_listing_are_in_byte_order_and_keep_what_was_said,
+    two_servers_never_claim_one_scan,
 };
 use futures::future::BoxFuture;
 use look_ups::{
@@ -635,6 +643,15 @@ suite![
     links_to_s3_are_kept_until_they_are_old,
     what_is_set_is_read_back_provider_by_provider,
     secrets_of_providers_are_sealed_anew_with_all_others,
+    a_connector_is_read_back_and_its_secrets_are_sealed_anew,
+    a_datasource_is_found_by_its_owner_only,
+    documents_of_a_listing_are_in_byte_order_and_keep_what_was_said,
+    changes_are_read_in_their_order_and_in_pieces,
+    a_scan_belongs_to_one_server_and_is_fenced,
+    a_scan_that_failed_waits_and_drops_what_is_held,
+    a_change_of_a_datasource_ends_its_scan,
+    two_servers_never_claim_one_scan,
+    a_deleted_datasource_leaves_nothing,
 ];
 
 /// Says so where it is seen; the test command treats a missing PostgreSQL as a failure of its own.

@@ -87,7 +87,7 @@ pub(super) async fn a_plan_is_read_in_its_order_and_written_only_by_who_holds_th
     let (run, epoch) = (claim.run.id, claim.run.epoch);
     let step = |n: u64, kind| PlannedStep {
         key: format!("{n:03}"),
-        destination: (n % 2 == 0).then_some(1),
+        destination: n.is_multiple_of(2).then_some(1),
         kind,
         size: n,
         reason: "nul\0 in it".to_owned(),

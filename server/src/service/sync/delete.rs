@@ -185,7 +185,7 @@ impl Begun<'_> {
             let place = lane.place(folder);
             // In the order of what they cost.
             if lane.files.is_empty_folder(&place).await.is_ok_and(|is_empty| is_empty)
-                && self.source.space.files.has_folder(&self.source.place(folder)).await.is_ok_and(|has| !has)
+                && self.source.space.files.has_folder_or_below(&self.source.place(folder)).await.is_ok_and(|has| !has)
                 && let Err(fault) = lane.files.remove_empty_folder(&place).await
             {
                 tracing::info!(

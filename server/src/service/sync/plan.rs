@@ -290,7 +290,9 @@ mod tests {
     fn listed(files: &Files) -> Listed {
         let found: Vec<_> = files
             .iter()
-            .map(|(key, (size, time))| Ok(Found::Item(Item { key: key.clone(), seen: seen(*size, *time) })))
+            .map(|(key, (size, time))| {
+                Ok(Found::Item(Item { key: key.clone(), seen: seen(*size, *time), owner: None }))
+            })
             .collect();
         stream::iter(found).boxed()
     }
@@ -395,7 +397,7 @@ mod tests {
     fn an_odd_name_and_what_filters_leave_out_are_never_deleted() {
         let filters = Filters::compile(&[crate::domain::sync::Filter::Size { min: None, max: Some(5) }]).unwrap();
         let rules = rules(&filters);
-        let item = |size| Found::Item(Item { key: "k".to_owned(), seen: seen(size, 1) });
+        let item = |size| Found::Item(Item { key: "k".to_owned(), seen: seen(size, 1), owner: None });
         let lane = |copy| LaneRow { copy: Some(copy), base: None };
         let odd = Found::Odd(Odd { key: "k".to_owned(), reason: "is odd".to_owned(), hides: false });
         let step = |source: Option<&Found>, copy| {

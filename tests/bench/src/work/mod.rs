@@ -1,6 +1,7 @@
 //! The workloads, in the order in which they run.
 
 mod commit;
+mod connector;
 mod copy;
 mod floor;
 mod large;
@@ -58,5 +59,6 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("sync-medium" => sync::medium);
     run!("sync-fan-out" => sync::fan_out);
     run!("sync-memory" => sync::memory);
+    run!("connector-index" => connector::index);
     failures
 }
