@@ -62,6 +62,14 @@ impl Files {
         }
     }
 
+    /// When a folder of an object store was made, as far as the object that keeps it in sight tells; elsewhere
+    /// [`folders`](Self::folders) tells more.
+    pub(crate) async fn folder_made(&self, place: &str) -> Result<Option<Timestamp>, Fault> {
+        let Self::Cloud(cloud) = self else { return Ok(None) };
+        let mut lister = cloud.operator().lister_with(&root_of(place)).recursive(!cloud.has_folders()).limit(1).await?;
+        Ok(lister.try_next().await?.and_then(|entry| super::listing::seen_of(entry.metadata()).modified))
+    }
+
     /// Makes a folder that is seen from now on; one that is there stays.
     pub(crate) async fn make_seen_folder(&self, place: &str) -> Result<(), Fault> {
         self.make_folder(place).await?;

@@ -82,6 +82,9 @@ impl Space {
                 return Ok(());
             }
             Ok(Marker::Of(_)) => "its marker is that of another space: is the wrong disk or bucket there?".to_owned(),
+            Ok(Marker::Absent) if self.settings.probe.is_none() && self.store.is_remote() => {
+                "it was not used yet: the first use tries it and writes its marker".to_owned()
+            }
             Ok(Marker::Absent) => "its marker is missing: is the disk mounted, the bucket the right one?".to_owned(),
             Err(fault) => fault.sentence(),
         };

@@ -27,8 +27,13 @@ async fn directories_live_and_die(cloud: Cloud) {
     assert_eq!((&dirs["a"]["size"], &dirs["a"]["hSize"]), (&json!(1536), &json!("1.5 KB")));
     assert_eq!((&dirs["ab"]["size"], &dirs["笔记"]["size"]), (&json!(5), &json!(0)));
     assert_eq!((&whole["hSize"], &whole["checkedSyncDir"]), (&json!("1.5 KB"), &json!("main")));
-    let updated = dirs["a"]["updated"].as_str().unwrap();
-    assert!(updated.len() == 19 && updated.starts_with("20") && updated.as_bytes()[10] == b' ', "{updated}");
+    for (name, dir) in &dirs {
+        let updated = dir["updated"].as_str().unwrap();
+        assert!(
+            updated.len() == 19 && updated.starts_with("20") && updated.as_bytes()[10] == b' ',
+            "{name}: {updated}"
+        );
+    }
 
     say(&client, "setCloudSyncDir", json!({"name": "a"})).await.ok();
     assert_eq!(list(&client).await.1["checkedSyncDir"], "a");
@@ -74,6 +79,7 @@ async fn a_path_names_nested_directories(cloud: Cloud, provider: &str) {
     say(&client, "setCloudSyncDir", json!({"path": "archive/2024"})).await.ok();
     let (dirs, whole) = list(&client).await;
     assert_eq!(whole["checkedSyncDir"], "archive/2024");
+    assert_eq!(whole["hSize"], "0 B");
     assert_eq!(dirs.into_keys().collect::<Vec<_>>(), ["archive", "archive/2024"], "the one that is chosen is shown");
 
     for other in ["S3", "WebDAV", "Local File System", "siyuan", "nonsense"] {

@@ -138,7 +138,8 @@ fn called(fields: &Fields) -> Result<Option<String>> {
 }
 
 fn listing(found: CloudDirs) -> Value {
-    let total: Option<u64> = found.dirs.iter().map(|dir| dir.size).sum();
+    // A nested one lies in another that is shown.
+    let total: Option<u64> = found.dirs.iter().filter(|dir| !dir.name.contains('/')).map(|dir| dir.size).sum();
     let dirs: Vec<Value> = found.dirs.iter().map(dir).collect();
     json!({ "syncDirs": dirs, "hSize": human(total), "checkedSyncDir": found.chosen.as_str() })
 }

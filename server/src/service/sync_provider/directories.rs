@@ -198,7 +198,7 @@ async fn count(space: &Space, dir: &mut CloudDir, left: &mut u64) -> Result<()> 
     let base = base_of(space);
     let place = if base.is_empty() { dir.name.clone() } else { format!("{base}/{}", dir.name) };
     let mut size = 0;
-    let mut listing = space.files.list(place);
+    let mut listing = space.files.list(place.clone());
     while let Some(found) = listing.next().await {
         let item = match found {
             Ok(Found::Item(item)) => item,
@@ -213,6 +213,9 @@ async fn count(space: &Space, dir: &mut CloudDir, left: &mut u64) -> Result<()> 
         *left -= 1;
         size += item.seen.size;
         dir.updated = dir.updated.max(item.seen.modified);
+    }
+    if dir.updated.is_none() {
+        dir.updated = space.files.folder_made(&place).await.map_err(|fault| named_fault(space, fault))?;
     }
     dir.size = Some(size);
     Ok(())

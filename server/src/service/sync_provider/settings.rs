@@ -137,7 +137,7 @@ impl Services {
             }
             Provider::WebDav if settings.text("endpoint").contains("dav.jianguoyun.com") => Err(Error::invalid(
                 "webdav.endpoint",
-                "names Jianguoyun, which limits requests so tightly that syncing with it loses data; choose another share",
+                "names Jianguoyun, which limits requests too tightly for a sync, and which SiYuan refuses too; choose another share",
             )),
             Provider::WebDav => Ok(()),
             Provider::Local => self.check_directory(settings.text("endpoint")).await,
