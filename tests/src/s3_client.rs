@@ -38,7 +38,12 @@ impl S3Client {
         for (name, value) in self.signer.headers(method.as_str(), &target, &signed, UNSIGNED) {
             request = request.header(name, value);
         }
-        let response = request.body(body.into()).send().await.unwrap();
+        let body = body.into();
+        if method == Method::PUT {
+            // Otherwise an empty one is sent without, which S3 answers with 411.
+            request = request.header("content-length", body.len());
+        }
+        let response = request.body(body).send().await.unwrap();
         (response.status().as_u16(), response.bytes().await.unwrap())
     }
 
