@@ -71,9 +71,13 @@ impl Question for KeyName {
              LEFT JOIN chunk c ON c.id = e.chunk_id LEFT JOIN shard s ON s.chunk_id = e.chunk_id
              WHERE b.name = w.bucket AND w.place < {} ORDER BY w.place, s.shard_index",
             list.join(", "),
-            names.len()
+            // A parameter, so that the text is the same for every count that is filled up to one length.
+            ordered(backend, 2 * list.len() + 1, 1)
         );
-        let values = wanted.flat_map(|name| [name.bucket.as_str().into(), name.key.as_str().into()]);
+        let count = i64::try_from(names.len()).unwrap_or(i64::MAX);
+        let values = wanted
+            .flat_map(|name| [name.bucket.as_str().into(), name.key.as_str().into()])
+            .chain(std::iter::once(count.into()));
         let mut answers: HashMap<i64, Answer> = HashMap::with_capacity(names.len());
         for row in rows.all::<Row>(sql, values).await? {
             match answers.get_mut(&row.place) {
