@@ -129,6 +129,8 @@ async fn many_small_files_take_few_requests() {
     server.lies_in(space.id, &broken.server.bucket("bin"));
     let package = client.new_package("b").await;
     broken.proxy.forget();
+    // A cloud is far away: what arrives during one request to it shares the next one.
+    broken.proxy.delay(Duration::from_millis(100));
     let mut form = Form::new().info(json!({"packageID": package, "affinity": space.id}));
     for i in 0..1000 {
         form = form.file(&format!("{i:04}"), fixture::content(i, 1000));
