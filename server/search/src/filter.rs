@@ -73,7 +73,7 @@ pub struct Bound {
 /// A condition.
 ///
 /// A field is named by its path from the root of `_source`, with dots: `source.id`, `metadata.bucket`. Strings are compared
-/// whole, with their case. Values of lists count one by one. Strings above 1 024 bytes, and what is below `content`,
+/// whole, with their case; addresses (`url`) and etags only so, and `id` also by its beginning. Values of lists count one by one. Strings above 1 024 bytes, and what is below `content`,
 /// `payload` and `config`, cannot be filtered by.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {

@@ -10,7 +10,7 @@ use crate::{
 };
 use std::cmp::Reverse;
 use tantivy::{
-    InvertedIndexReader, Searcher, Term,
+    Searcher, Term,
     postings::TermInfo,
     query::{DfaWrapper, EnableScoring, FuzzyTermQuery, PhraseQuery, Query, Weight},
     schema::Field,
@@ -38,7 +38,7 @@ pub(crate) const EXACT_TITLE: f32 = 100.0;
 pub(crate) struct Sought {
     pub(crate) words: Vec<Word>,
     /// For each word, where it may be misspelt.
-    automata: Vec<Option<DfaWrapper>>,
+    misspelt: Vec<Vec<Misspelt>>,
     operator: Operator,
     prefixes: bool,
     /// The title alone is searched.
@@ -63,22 +63,21 @@ impl Sought {
             return Err(Error::question("query", reason));
         }
         let field = if text.title_only { fields.title } else { fields.text };
-        let automata = words.iter().enumerate().map(|(at, word)| match edits(word, text) {
-            0 => Ok(None),
-            _ if at >= MOST_LOOSE => Ok(None),
-            edits => FuzzyTermQuery::new(Term::from_field_text(field, &word.text), edits, true).automaton().map(Some),
+        let misspelt = words.iter().enumerate().map(|(at, word)| match at {
+            MOST_LOOSE.. => Ok(Vec::new()),
+            _ => Misspelt::all(field, &word.text, edits(word, text)),
         });
         let phrase = match text.phrase {
             true => phrase(&words, field, EnableScoring::disabled_from_searcher(searcher))?,
             false => None,
         };
         Ok(Self {
-            automata: automata.collect::<tantivy::Result<_>>()?,
+            misspelt: misspelt.collect::<tantivy::Result<_>>()?,
             operator: text.operator,
             prefixes: text.prefixes(),
             title_only: text.title_only,
             phrase,
-            exact: Term::from_field_text(fields.exact, &whole(&text.words)),
+            exact: fields.exact(&whole(&text.words)),
             words,
         })
     }
@@ -115,9 +114,11 @@ impl Sought {
     ) -> Result<Bits> {
         let mut matches = part.none();
         let word = &self.words[at];
+        let counting = if self.title_only { part.fields.title } else { part.fields.text };
+        let near = neighbours(part, counting, &self.misspelt[at])?;
         // The words of titles are among all words: they are looked at for their bonus only.
         for (field, weight) in self.fields(part.fields) {
-            let counts = field != part.fields.title || self.title_only;
+            let counts = field == counting;
             if !counts && !with_bonuses {
                 continue;
             }
@@ -137,11 +138,37 @@ impl Sought {
             if self.prefixes && !word.dense && at < MOST_LOOSE {
                 add(beginnings(part, field, &word.text)?, BEGINNING);
             }
-            if let Some(automaton) = &self.automata[at] {
-                add(neighbours(part, field, automaton)?, MISSPELT);
+            if !near.is_empty() {
+                add(with_any(part, field, counts, &near)?, MISSPELT);
             }
         }
         Ok(matches)
+    }
+}
+
+/// The words within some distance of one.
+struct Misspelt {
+    automaton: DfaWrapper,
+    /// Only words that begin so.
+    start: String,
+}
+
+impl Misspelt {
+    /// What `word` may be, when so many of its letters may differ.
+    ///
+    /// Two letters may differ behind the first one, which people rarely get wrong; one may differ anywhere. Without that
+    /// bound a walk would visit most of the short beginnings of all words.
+    fn all(field: Field, word: &str, edits: u8) -> tantivy::Result<Vec<Self>> {
+        let near = |edits: u8, start: &str| -> tantivy::Result<Self> {
+            let query = FuzzyTermQuery::new(Term::from_field_text(field, word), edits, true);
+            Ok(Self { automaton: query.automaton()?, start: start.to_owned() })
+        };
+        let first = word.chars().next().map(|first| first.to_string()).unwrap_or_default();
+        match edits {
+            0 => Ok(Vec::new()),
+            1 => Ok(vec![near(1, "")?]),
+            more => Ok(vec![near(1, "")?, near(more, &first)?]),
+        }
     }
 }
 
@@ -182,25 +209,56 @@ fn beginnings(part: &Part<'_>, field: Field, start: &str) -> Result<Bits> {
     }
     let mut stream = range.into_stream()?;
     let candidates = std::iter::from_fn(|| stream.advance().then(|| stream.value().clone()));
-    add_most_frequent(part, &inverted, candidates.take(MOST_CANDIDATES).collect())
+    let mut words: Vec<TermInfo> = candidates.take(MOST_CANDIDATES).collect();
+    keep_most_frequent(&mut words, |word| word.doc_freq);
+    let mut found = part.none();
+    words.iter().try_for_each(|word| add_postings(&inverted, word, &mut found))?;
+    Ok(found)
 }
 
-fn neighbours(part: &Part<'_>, field: Field, automaton: &DfaWrapper) -> Result<Bits> {
+/// A word of a segment, with where its documents are listed.
+type Listed = (Vec<u8>, TermInfo);
+
+/// The words of a segment that are near to one, the most frequent of them.
+fn neighbours(part: &Part<'_>, field: Field, misspelt: &[Misspelt]) -> Result<Vec<Listed>> {
+    let mut found: Vec<Listed> = Vec::new();
+    for near in misspelt {
+        let inverted = part.reader.inverted_index(field)?;
+        let mut words = inverted.terms().search(&near.automaton).ge(&near.start);
+        if let Some(end) = end_of_prefix(near.start.as_bytes()) {
+            words = words.lt(end);
+        }
+        let mut stream = words.into_stream()?;
+        while found.len() < MOST_CANDIDATES && stream.advance() {
+            found.push((stream.key().to_vec(), stream.value().clone()));
+        }
+    }
+    // Those that are near by both measures come twice.
+    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    found.dedup_by(|(one, _), (other, _)| one == other);
+    keep_most_frequent(&mut found, |(_, word)| word.doc_freq);
+    Ok(found)
+}
+
+/// The documents that have one of these words in a field; `listed` there, or to be looked up.
+fn with_any(part: &Part<'_>, field: Field, listed: bool, words: &[Listed]) -> Result<Bits> {
     let inverted = part.reader.inverted_index(field)?;
-    let mut stream = inverted.terms().search(automaton).into_stream()?;
-    let candidates = std::iter::from_fn(|| stream.advance().then(|| stream.value().clone()));
-    add_most_frequent(part, &inverted, candidates.take(MOST_CANDIDATES).collect())
+    let mut found = part.none();
+    for (word, info) in words {
+        let info = if listed { Some(info.clone()) } else { inverted.terms().get(word)? };
+        if let Some(info) = info {
+            add_postings(&inverted, &info, &mut found)?;
+        }
+    }
+    Ok(found)
 }
 
 /// Of one or two letters there are more words than can be looked up. What is left out then are the rarest.
-fn add_most_frequent(part: &Part<'_>, inverted: &InvertedIndexReader, mut words: Vec<TermInfo>) -> Result<Bits> {
+fn keep_most_frequent<T>(words: &mut Vec<T>, frequency: impl Fn(&T) -> u32) {
     if words.len() > MOST_EXPANSIONS {
-        words.select_nth_unstable_by_key(MOST_EXPANSIONS, |word| Reverse(word.doc_freq));
+        words.select_nth_unstable_by_key(MOST_EXPANSIONS, |word| Reverse(frequency(word)));
         words.truncate(MOST_EXPANSIONS);
     }
-    let mut found = part.none();
-    words.iter().try_for_each(|word| add_postings(inverted, word, &mut found))?;
-    Ok(found)
 }
 
 /// All words side by side; nothing when there are none.

@@ -12,12 +12,14 @@ use crate::{
 };
 use std::{
     fs,
+    num::NonZero,
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 use tantivy::{
-    IndexReader, IndexWriter, ReloadPolicy, Term,
+    Executor, IndexReader, IndexWriter, ReloadPolicy, Term,
     directory::MmapDirectory,
+    indexer::LogMergePolicy,
     query::{BooleanQuery, Query, TermQuery},
     schema::IndexRecordOption,
     tokenizer::TextAnalyzer,
@@ -25,6 +27,12 @@ use tantivy::{
 
 /// The memory of the writer, in bytes: what it has not yet written stays below this.
 const WRITER_MEMORY: usize = 50_000_000;
+
+/// A segment of so many documents is merged with no other: the larger ones are looked at side by side.
+const LARGE_SEGMENT: usize = 500_000;
+
+/// The most threads that work on one question.
+const MOST_THREADS: usize = 8;
 
 /// Says that a folder is ours, and may be emptied.
 const MARK: &str = "holdall-search-index";
@@ -45,6 +53,7 @@ pub struct Index {
     writer: Mutex<IndexWriter>,
     reader: IndexReader,
     view: RwLock<Arc<View>>,
+    executor: Executor,
 }
 
 impl std::fmt::Debug for Index {
@@ -106,8 +115,13 @@ impl Index {
         // Readers are reloaded by `apply`, the only one who changes anything.
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let writer = index.writer_with_num_threads(1, WRITER_MEMORY)?;
-        let view = RwLock::new(Arc::new(View::new(reader.searcher())));
-        Ok(Self { fields, writer: Mutex::new(writer), reader, view })
+        let mut merging = LogMergePolicy::default();
+        merging.set_max_docs_before_merge(LARGE_SEGMENT);
+        writer.set_merge_policy(Box::new(merging));
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+        let executor = Executor::multi_thread(threads, "search-")?;
+        let view = RwLock::new(Arc::new(View::new(reader.searcher(), executor.clone())));
+        Ok(Self { fields, writer: Mutex::new(writer), reader, view, executor })
     }
 
     /// Applies `changes` in their order and notes that the index is now true for the database up to `up_to_change`. All
@@ -128,7 +142,8 @@ impl Index {
             return Err(error.into());
         }
         self.reader.reload()?;
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(View::new(self.reader.searcher()));
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(View::new(self.reader.searcher(), self.executor.clone()));
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use crate::{bits::Bits, schema::Fields};
 use std::{io, ops::ControlFlow};
 use tantivy::{
-    InvertedIndexReader, Searcher, SegmentReader, Term,
+    Executor, InvertedIndexReader, Searcher, SegmentReader, Term,
     postings::TermInfo,
     schema::{Field, IndexRecordOption},
 };
@@ -11,19 +11,21 @@ use tantivy::{
 /// The state of the index that questions see.
 pub(crate) struct View {
     pub(crate) searcher: Searcher,
+    /// Who looks at its segments.
+    pub(crate) executor: Executor,
     /// What was not deleted, by segment; nothing where all are there.
     alive: Vec<Option<Bits>>,
 }
 
 impl View {
-    pub(crate) fn new(searcher: Searcher) -> Self {
+    pub(crate) fn new(searcher: Searcher, executor: Executor) -> Self {
         let alive = |reader: &SegmentReader| {
             let bitset = reader.alive_bitset()?;
             let mut alive = Bits::none(reader.max_doc());
             bitset.iter_alive().for_each(|doc| alive.insert(doc));
             Some(alive)
         };
-        Self { alive: searcher.segment_readers().iter().map(alive).collect(), searcher }
+        Self { alive: searcher.segment_readers().iter().map(alive).collect(), executor, searcher }
     }
 
     pub(crate) fn parts<'a>(&'a self, fields: &'a Fields) -> impl Iterator<Item = Part<'a>> {

@@ -17,7 +17,7 @@ use tantivy::{
 /// The make of the index. One of another make is thrown away and built anew.
 ///
 /// Counted up whenever a field, the cutting of words, or what is taken from an entry changes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// The most bytes of text that are indexed of one entry.
 const MOST_TEXT: usize = 256 * 1024;
@@ -52,7 +52,7 @@ pub(crate) struct Fields {
     pub(crate) title: Field,
     /// The words of everything that is searched, the title among it.
     pub(crate) text: Field,
-    /// The whole title as one value: for equality and order.
+    /// The whole title as one value, for order.
     pub(crate) exact: Field,
     /// One term for each value of each field, see [`Fields::facts_of`].
     pub(crate) facts: Field,
@@ -63,6 +63,9 @@ pub(crate) struct Fields {
     /// Short values, by path: for order, ranges of numbers, and counts.
     pub(crate) columns: Field,
 }
+
+/// The path by which an entry is named in filters.
+pub(crate) const ID: &str = "id";
 
 /// The names of the columns that sorting reads.
 pub(crate) const EXACT: &str = "exact";
@@ -90,7 +93,7 @@ impl Fields {
             source: builder.add_text_field("source", key()),
             title: builder.add_text_field("title", words()),
             text: builder.add_text_field("text", words()),
-            exact: builder.add_text_field(EXACT, key().set_fast("raw")),
+            exact: builder.add_text_field(EXACT, TextOptions::default().set_fast("raw")),
             facts: builder.add_text_field("facts", key()),
             paths: builder.add_text_field("paths", key()),
             created: builder.add_i64_field(CREATED, FAST),
@@ -114,9 +117,20 @@ impl Fields {
             Scalar::Float(float) => float.to_string(),
             Scalar::Text(text) => text.clone(),
         };
+        if path == ID {
+            return Kind::ALL.into_iter().map(|kind| self.uid(kind, &text)).collect();
+        }
+        if is_opaque(path) {
+            return vec![Term::from_field_text(self.facts, &hashed(path, &text))];
+        }
         let mut facts = BTreeSet::from([fact(path, value), fact(path, &Scalar::parse(&text))]);
         facts.insert(fact(path, &Scalar::Text(text)));
         facts.into_iter().map(|fact| Term::from_field_text(self.facts, &fact)).collect()
+    }
+
+    /// The term of a title as a whole, see [`text::whole`].
+    pub(crate) fn exact(&self, whole: &str) -> Term {
+        Term::from_field_text(self.facts, &hashed(EXACT, whole))
     }
 
     /// What the entry is in the index.
@@ -136,6 +150,7 @@ impl Fields {
         cut(&mut title, LONGEST_TITLE);
         let mut exact = text::whole(&title);
         document.add_text(self.title, title);
+        document.add_text(self.facts, hashed(EXACT, &exact));
         cut(&mut exact, LONGEST_FACT);
         document.add_text(self.exact, exact);
         document.add_text(self.text, combined(&entry.source));
@@ -147,9 +162,9 @@ impl Fields {
 
     fn add_values(&self, document: &mut TantivyDocument, entry: &Entry) {
         let mut leaves = Leaves::default();
-        leaves.add("id".to_owned(), &Value::String(entry.id.clone()), 0);
-        for (key, value) in entry.source.iter().filter(|(key, _)| !["id", "content", "payload"].contains(&key.as_str()))
-        {
+        // Its value is found by the name of the entry.
+        leaves.paths.insert(ID.to_owned());
+        for (key, value) in entry.source.iter().filter(|(key, _)| ![ID, "content", "payload"].contains(&key.as_str())) {
             leaves.add(key.clone(), value, 0);
         }
         for path in &leaves.paths {
@@ -178,8 +193,9 @@ fn title(entry: &Entry) -> Option<&str> {
 }
 
 /// A value as a term: the path, the border, a letter for the type, the value.
-pub(crate) fn fact(path: &str, value: &Scalar) -> String {
+fn fact(path: &str, value: &Scalar) -> String {
     match value {
+        Scalar::Text(text) if is_opaque(path) => hashed(path, text),
         Scalar::Bool(flag) => format!("{path}{BORDER}b{flag}"),
         Scalar::Integer(integer) => format!("{path}{BORDER}n{integer}"),
         Scalar::Float(float) => format!("{path}{BORDER}n{float}"),
@@ -190,6 +206,19 @@ pub(crate) fn fact(path: &str, value: &Scalar) -> String {
 /// A string, or the beginning of one, as a term.
 pub(crate) fn text_fact(path: &str, text: &str) -> String {
     format!("{path}{BORDER}s{text}")
+}
+
+/// Whether strings of a field say something as a whole only. They differ in every entry, and are most of what an index
+/// would hold if each were in it from its first letter to its last.
+pub(crate) fn is_opaque(path: &str) -> bool {
+    matches!(path.rsplit('.').next(), Some("url" | "etag"))
+}
+
+/// A string that is only compared whole, as a term: the first 64 bits of its BLAKE3 hash stand for it.
+fn hashed(path: &str, text: &str) -> String {
+    let hash = blake3::hash(text.as_bytes());
+    let (start, _) = hash.as_bytes().split_at(8);
+    format!("{path}{BORDER}h{}", data_encoding::BASE64URL_NOPAD.encode(start))
 }
 
 /// The values of an entry by path, within bounds.
@@ -236,7 +265,7 @@ fn is_secret(path: &str) -> bool {
 /// Names are sorted by the exact title; ids, keys and the like differ in every entry, so counting them is of no use and
 /// costs much room.
 fn is_column(path: &str, value: &Scalar) -> bool {
-    const UNIQUE: [&str; 7] = ["id", "title", "name", "url", "metadata.key", "metadata.etag", "metadata.url"];
+    const UNIQUE: [&str; 6] = ["title", "name", "url", "metadata.key", "metadata.etag", "metadata.url"];
     let long = matches!(value, Scalar::Text(text) if text.len() > LONGEST_COLUMN);
     let time = path == CREATED || path == UPDATED;
     !long && !time && !UNIQUE.contains(&path)

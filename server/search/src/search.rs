@@ -1,6 +1,6 @@
 //! How a question is answered: segment by segment, then brought together.
 //!
-//! In each segment the matches are a set of bits, so the total is exact and a filter costs the same for all orders; then
+//! Segments are looked at side by side. In each the matches are a set of bits, so the total is exact and a filter costs the same for all orders; then
 //! the first few are found by score ([`rank`](crate::rank)) or by fields ([`order`]).
 
 use crate::{
@@ -32,30 +32,38 @@ struct Asked<'a> {
     most: usize,
 }
 
-/// What was found so far.
-struct Gathered<'a> {
+/// What was found in a segment, or in all of them.
+#[derive(Default)]
+struct Gathered {
     total: u64,
     ranked: Vec<Ranked<DocAddress>>,
     ordered: Vec<Ordered>,
-    countings: Vec<Counting<'a>>,
+}
+
+impl Gathered {
+    fn add(&mut self, other: Self) {
+        self.total += other.total;
+        self.ranked.extend(other.ranked);
+        self.ordered.extend(other.ordered);
+    }
 }
 
 pub(crate) fn answer(view: &View, fields: &Fields, question: &Question, allowed: &Allowed) -> Result<Answer> {
     let start = Instant::now();
     let searcher = &view.searcher;
     let asked = prepare(searcher, fields, question, allowed)?;
-    let mut gathered = Gathered {
-        total: 0,
-        ranked: Vec::new(),
-        ordered: Vec::new(),
-        countings: question.aggregations.iter().map(Counting::new).collect(),
-    };
-    for (segment, part) in view.parts(fields).enumerate() {
-        asked.look(&part, segment as u32, &mut gathered)?;
+    let parts: Vec<_> = view.parts(fields).enumerate().collect();
+    let look = |(segment, part): &(usize, Part<'_>)| Ok(asked.look(part, *segment as u32));
+    let mut gathered = Gathered::default();
+    let mut countings: Vec<_> = question.aggregations.iter().map(Counting::new).collect();
+    for (found, (_, part)) in view.executor.map(look, parts.iter())?.into_iter().zip(&parts) {
+        let (found, matches) = found?;
+        gathered.add(found);
+        countings.iter_mut().try_for_each(|counting| counting.add(part, &matches))?;
     }
     let (max_score, docs) = asked.page(searcher, &mut gathered)?;
     let hits = docs.into_iter().map(|(doc, score)| hit(searcher, fields, doc, score)).collect::<Result<_>>()?;
-    let aggregations = gathered.countings.into_iter().map(Counting::finish).collect();
+    let aggregations = countings.into_iter().map(Counting::finish).collect();
     Ok(Answer { total: gathered.total, took: start.elapsed(), max_score, hits, aggregations })
 }
 
@@ -86,7 +94,8 @@ fn prepare<'a>(
 }
 
 impl Asked<'_> {
-    fn look(&self, part: &Part<'_>, segment: u32, gathered: &mut Gathered<'_>) -> Result<()> {
+    /// What is found in a segment, and all the matches there.
+    fn look(&self, part: &Part<'_>, segment: u32) -> Result<(Gathered, Bits)> {
         let mut matches = select::allowed(part, self.allowed)?;
         if !self.question.filters.is_empty() {
             matches.keep(&self.filters.select(part)?);
@@ -99,29 +108,26 @@ impl Asked<'_> {
         if let Some(found) = &found {
             matches.keep(&found.all);
         }
-        gathered.total += matches.count() as u64;
-        for counting in &mut gathered.countings {
-            counting.add(part, &matches)?;
-        }
+        let mut gathered = Gathered { total: matches.count() as u64, ..Gathered::default() };
         if self.most == 0 || matches.is_empty() {
-            return Ok(());
+            return Ok((gathered, matches));
         }
         match (&self.text, found) {
             _ if !by_score => {
                 gathered.ordered.extend(order::first(part, segment, self.sorts, &matches, self.most)?);
             }
             (Some((_, ranking)), Some(found)) => {
-                let best = ranking.best(part, &found, matches, self.most)?;
+                let best = ranking.best(part, &found, matches.clone(), self.most)?;
                 let place = |doc| DocAddress::new(segment, doc);
                 gathered.ranked.extend(best.into_iter().map(|one| Ranked { score: one.score, doc: place(one.doc) }));
             }
             _ => gathered.ranked.extend(first_of_all(&matches, segment, self.most)),
         }
-        Ok(())
+        Ok((gathered, matches))
     }
 
     /// The best score, and the page with scores.
-    fn page(&self, searcher: &Searcher, gathered: &mut Gathered<'_>) -> Result<Page> {
+    fn page(&self, searcher: &Searcher, gathered: &mut Gathered) -> Result<Page> {
         let (from, size) = (self.question.from, self.question.size);
         if !self.sorts.is_empty() {
             gathered.ordered.sort_unstable();

@@ -2,17 +2,17 @@
 
 use crate::{
     bits::Bits,
-    entry::Kind,
+    entry::{Entry, Kind},
     error::{Error, Result},
     filter::{Bound, Filter, Scalar},
     find::Sought,
     part::{Part, end_of_prefix},
     question::{Allowed, Sources},
-    schema::{COLUMNS, CREATED, Fields, UPDATED, text_fact},
+    schema::{COLUMNS, CREATED, Fields, ID, UPDATED, is_opaque, text_fact},
     time,
 };
 use std::ops::ControlFlow;
-use tantivy::{Searcher, Term, columnar::ColumnType, f64_to_u64, i64_to_u64};
+use tantivy::{Searcher, Term, columnar::ColumnType, f64_to_u64, i64_to_u64, schema::Field};
 
 /// So many different strings may lie in a range or begin alike, in a segment.
 const MOST_STRINGS: usize = 65_536;
@@ -22,6 +22,7 @@ pub(crate) enum Prepared {
     Terms(Vec<Term>),
     /// Strings from the first to below the second.
     Strings {
+        place: Field,
         low: String,
         high: Option<Vec<u8>>,
         field: String,
@@ -47,12 +48,9 @@ impl Prepared {
             Filter::Is { field, values } => {
                 Self::Terms(values.iter().flat_map(|value| fields.facts_of(path(field), value)).collect())
             }
-            Filter::Begins { field, with } => {
-                let low = text_fact(path(field), with);
-                Self::Strings { high: end_of_prefix(low.as_bytes()), low, field: field.clone() }
-            }
+            Filter::Begins { field, with } => begins(fields, path(field), with)?,
             Filter::Exists(field) => Self::Terms(vec![Term::from_field_text(fields.paths, path(field))]),
-            Filter::Range { field, low, high } => range(path(field), low.as_ref(), high.as_ref())?,
+            Filter::Range { field, low, high } => range(fields, path(field), low.as_ref(), high.as_ref())?,
             Filter::Text(text) => Self::Text(Box::new(Sought::new(text, fields, searcher)?)),
             Filter::Not(inner) => Self::Not(Box::new(Self::new(inner, fields, searcher)?)),
             Filter::All(filters) => Self::All(all(filters)?),
@@ -65,9 +63,8 @@ impl Prepared {
         let mut found = part.none();
         match self {
             Self::Terms(terms) => terms.iter().try_for_each(|term| part.add_term(term, &mut found))?,
-            Self::Strings { low, high, field } => {
-                let facts = part.fields.facts;
-                let flow = part.add_between(facts, low.as_bytes(), high.as_deref(), MOST_STRINGS, &mut found)?;
+            Self::Strings { place, low, high, field } => {
+                let flow = part.add_between(*place, low.as_bytes(), high.as_deref(), MOST_STRINGS, &mut found)?;
                 if flow == ControlFlow::Break(()) {
                     let reason = format!("`{field}` has more than {MOST_STRINGS} values there; narrow it");
                     return Err(Error::question("filter", reason));
@@ -92,12 +89,37 @@ impl Prepared {
     }
 }
 
+fn begins(fields: &Fields, field: &str, with: &str) -> Result<Prepared> {
+    let strings = |place: Field, low: String| Prepared::Strings {
+        place,
+        high: end_of_prefix(low.as_bytes()),
+        low,
+        field: field.to_owned(),
+    };
+    if field == ID {
+        let of = |kind| strings(fields.uid, Entry::uid(kind, with));
+        return Ok(Prepared::Any(Kind::ALL.into_iter().map(of).collect()));
+    }
+    refuse_opaque(field)?;
+    Ok(strings(fields.facts, text_fact(field, with)))
+}
+
+fn refuse_opaque(field: &str) -> Result<()> {
+    if is_opaque(field) {
+        return Err(Error::question(
+            "filter",
+            format!("`{field}` can only be compared as a whole; filter by another field"),
+        ));
+    }
+    Ok(())
+}
+
 /// `_id` is what Elasticsearch calls the id.
 fn path(field: &str) -> &str {
     if field == "_id" { "id" } else { field }
 }
 
-fn range(field: &str, low: Option<&Bound>, high: Option<&Bound>) -> Result<Prepared> {
+fn range(fields: &Fields, field: &str, low: Option<&Bound>, high: Option<&Bound>) -> Result<Prepared> {
     if field == CREATED || field == UPDATED {
         let at = |bound: Option<&Bound>, up: bool| bound.map(|bound| moment(field, bound, up)).transpose();
         return Ok(Prepared::Numbers { column: field.to_owned(), low: at(low, false)?, high: at(high, true)? });
@@ -113,6 +135,10 @@ fn range(field: &str, low: Option<&Bound>, high: Option<&Bound>) -> Result<Prepa
     if low.is_some() != low_text.is_some() || high.is_some() != high_text.is_some() {
         return Err(Error::question("filter", format!("`{field}` is compared with a number and a string at once")));
     }
+    if field == ID {
+        return Err(Error::question("filter", format!("`{field}` has no order; filter by its beginning")));
+    }
+    refuse_opaque(field)?;
     // A zero byte makes the next string: what is above `a` begins with `a\0` at the least.
     let start = match low_text {
         Some((text, true)) => text_fact(field, &text),
@@ -124,7 +150,7 @@ fn range(field: &str, low: Option<&Bound>, high: Option<&Bound>) -> Result<Prepa
         Some((text, false)) => Some(text_fact(field, &text).into_bytes()),
         None => end_of_prefix(text_fact(field, "").as_bytes()),
     };
-    Ok(Prepared::Strings { low: start, high: end, field: field.to_owned() })
+    Ok(Prepared::Strings { place: fields.facts, low: start, high: end, field: field.to_owned() })
 }
 
 /// A time as milliseconds. A date alone is its first millisecond, or, as an upper end, its last.

@@ -99,15 +99,16 @@ fn words_with_borders_are_found_by_their_parts_and_as_a_whole() {
 
 #[test]
 fn the_level_says_how_near_a_word_must_be() {
-    let fixture = Fixture::titles(&["budget", "budgets", "bugdet", "badgets", "gadget"]);
+    let fixture = Fixture::titles(&["budget", "budgets", "bugdet", "badgets", "pudget", "gadget"]);
     let sorted = |level_of: u8| {
         let mut found = fixture.find(level("budget", level_of));
         found.sort();
         found
     };
     assert_eq!(sorted(0), ["budget"]);
-    assert_eq!(sorted(1), ["budget", "budgets", "bugdet"]);
-    assert_eq!(sorted(2), ["badgets", "budget", "budgets", "bugdet", "gadget"]);
+    assert_eq!(sorted(1), ["budget", "budgets", "bugdet", "pudget"]);
+    let two = sorted(2);
+    assert_eq!(two, ["badgets", "budget", "budgets", "bugdet", "pudget"], "two may differ, one of them the first: not");
     assert_eq!(sorted(3), ["budget", "budgets"], "the default of the contract: no misspelt words");
     assert_eq!(sorted(4), sorted(1));
     assert_eq!(sorted(5), sorted(2));
