@@ -1,56 +1,9 @@
-#![doc = include_str!("../ARCHITECTURE.md")]
-
-mod domain;
-mod gather;
-
-mod service;
-
-mod metadata;
-mod space;
-
-mod http;
-mod task;
-
-mod config;
-mod credentials;
-mod private_file;
-mod rotation;
-mod seal;
-mod telemetry;
-
-mod app;
-mod cli;
-
-use clap::Parser;
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+//! The program `holdall`.
 
 /// Returns memory to the system sooner than the platform's allocator when many requests end at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Exit status: 0 done, 1 failed, 2 called or configured wrongly.
-fn main() -> ExitCode {
-    keep_memory_small();
-    choose_cryptography();
-    match cli::Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Standard error may be closed; then the status has to say it all.
-            let _ = writeln!(io::stderr(), "holdall: {failure}");
-            failure.exit_code()
-        }
-    }
-}
-
-/// One implementation for all that speaks TLS, doors and clients alike. It is chosen once; there is none before.
-fn choose_cryptography() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// Buffers of a MiB come and go; with huge pages each would hold on to two. Where the system refuses, it refuses.
-fn keep_memory_small() {
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
+fn main() -> std::process::ExitCode {
+    holdall::run(std::env::args_os())
 }

@@ -41,7 +41,7 @@ pub(crate) fn fail<T>(message: impl Into<String>) -> Outcome<T> {
 /// Side-by-side benchmarks of Holdall, Garage and s3s-fs.
 #[derive(Debug, Parser)]
 pub(crate) struct Settings {
-    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import, sync-small, sync-nothing, sync-medium, sync-fan-out, sync-memory, connector-index
+    /// Only these workloads (and s3-put-small, s3-get-small, s3-medium, s3-large, s3-list): upload-many, put-small, get-small, put-medium, get-medium, large, listing, s3-copy-complete, memory, commit, start, floor, spaces-many, spaces-large, spaces-import, sync-small, sync-nothing, sync-medium, sync-fan-out, sync-memory, connector-index, connector-scan
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Only these servers: holdall, holdall-s3, garage, garage-fsync, s3s-fs
@@ -77,7 +77,7 @@ pub(crate) struct Settings {
 }
 
 /// Everything that can be asked for with `--only`, in the order in which it runs.
-const WORKLOADS: [&str; 21] = [
+const WORKLOADS: [&str; 22] = [
     "floor",
     "start",
     "upload-many",
@@ -99,6 +99,7 @@ const WORKLOADS: [&str; 21] = [
     "sync-fan-out",
     "sync-memory",
     "connector-index",
+    "connector-scan",
 ];
 
 /// Short names for the workloads of all S3 servers alone, ours among them.

@@ -1,4 +1,4 @@
-//! Pages of an S3 listing (`ListObjectsV2`) that nobody stored.
+//! Pages of an S3 listing (`ListObjectsV2`) that nobody stored: files in folders of a thousand.
 
 use percent_encoding::percent_decode_str;
 use std::fmt::Write;
@@ -27,9 +27,10 @@ pub(super) fn page(target: &str, keys: u64) -> String {
     for key in first..last {
         write!(
             page,
-            "<Contents><Key>{prefix}{key:09}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+            "<Contents><Key>{prefix}{:06}/{key:09}.txt</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
              <ETag>&quot;9dd4e461268c8034f5c8564e155c67a6&quot;</ETag><Size>1</Size>\
-             <StorageClass>STANDARD</StorageClass></Contents>"
+             <StorageClass>STANDARD</StorageClass></Contents>",
+            key / PAGE
         )
         .unwrap();
     }
@@ -45,9 +46,11 @@ mod tests {
     fn pages_follow_each_other_and_end() {
         let first = page("/b?list-type=2&prefix=in%2F", 1500);
         assert!(first.contains("<NextContinuationToken>1000</NextContinuationToken>"));
-        assert!(first.contains("<Key>in/000000000</Key>") && !first.contains("<Key>in/000001000</Key>"));
+        assert!(first.contains("<Key>in/000000/000000000.txt</Key>") && !first.contains("000001000.txt"));
         let last = page("/b?continuation-token=1000&list-type=2&prefix=in%2F", 1500);
-        assert!(last.contains("<Key>in/000001499</Key>") && last.contains("<IsTruncated>false</IsTruncated>"));
+        assert!(
+            last.contains("<Key>in/000001/000001499.txt</Key>") && last.contains("<IsTruncated>false</IsTruncated>")
+        );
         assert_eq!(last.matches("<Contents>").count(), 500);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Messages of one transaction.
 const AT_ONCE: u64 = 4;
 
-/// What a scan says of a datasource: at most some hundred things.
+/// What a scan says of a datasource: some thousand things at most.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Message {
     pub(super) bucket: String,

@@ -18,7 +18,7 @@ use std::{
 use tokio::sync::watch;
 
 /// Changes that are put into the index at once, more or less.
-const AT_ONCE: u64 = 4000;
+const AT_ONCE: u64 = 10_000;
 /// How long what was removed is told to servers that were away; those that come later read everything anew.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long a question waits for the index to be opened.

@@ -26,11 +26,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// Things of one message of the queue.
-const MESSAGE: usize = 500;
+const MESSAGE: usize = 1000;
 /// Documents that are compared at once.
 const PAGE: u64 = 1000;
 /// Messages after which a scan waits for those who work on the queue, so that it does not grow without bound.
-const AHEAD: u32 = 64;
+const AHEAD: u32 = 32;
 /// Documents that are removed in one transaction.
 const PURGE: u64 = 2000;
 /// How often the end of the queue is looked for.

@@ -60,5 +60,6 @@ pub(crate) async fn all(bench: &mut Bench) -> Vec<String> {
     run!("sync-fan-out" => sync::fan_out);
     run!("sync-memory" => sync::memory);
     run!("connector-index" => connector::index);
+    run!("connector-scan" => connector::scan);
     failures
 }

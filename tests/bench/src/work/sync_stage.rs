@@ -73,6 +73,8 @@ async fn create(
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ended {
     pub(super) cost: Cost,
+    /// Files that were as they should be.
+    pub(super) skipped: i64,
     pub(super) copied: i64,
 }
 
@@ -137,7 +139,8 @@ impl<'s> Watched<'s> {
             }
             let cpu = cpu_of(self.pid)?.saturating_sub(self.cpu);
             let cost = Cost { took, cpu, peak: self.holdall.peak_memory()? };
-            return Ok(Ended { cost, copied: integer_at(run, "/stats/copied")? });
+            let [skipped, copied] = ["skipped", "copied"].map(|name| integer_at(run, &format!("/stats/{name}")));
+            return Ok(Ended { cost, skipped: skipped?, copied: copied? });
         }
         fail("the run did not end")
     }
