@@ -12,8 +12,8 @@ pub(crate) mod sigv4;
 mod token;
 
 pub(crate) use failures::Failures;
-pub(crate) use payload::BodyChanged;
-pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, signature_hash, time_text};
+pub(crate) use payload::{BodyChanged, checked};
+pub(crate) use signed::{EXPIRES, PRESIGNED, SERVICE, SIGNATURE, parse_time, signature_hash, time_text};
 
 use super::{
     Door,

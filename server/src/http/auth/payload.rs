@@ -53,8 +53,12 @@ pub(super) async fn signed(headers: &HeaderMap, path: &str, body: Body, door: &D
             )));
         }
     }
-    let checked = Checked { body: Some(body), hash: Sha256::new(), expected };
-    Ok((vec![declared], Body::new(checked)))
+    Ok((vec![declared], checked(body, expected)))
+}
+
+/// `body`, which ends with [`BodyChanged`] when its SHA-256 is another one.
+pub(crate) fn checked(body: Body, expected: [u8; 32]) -> Body {
+    Body::new(Checked { body: Some(body), hash: Sha256::new(), expected })
 }
 
 /// A body that ends with an error when it is not the one that was signed.
@@ -108,8 +112,7 @@ mod tests {
 
     async fn read(text: &'static str, signed: &str) -> Result<Bytes, axum::Error> {
         let expected: [u8; 32] = Sha256::digest(signed.as_bytes()).into();
-        let checked = Checked { body: Some(Body::from(text)), hash: Sha256::new(), expected };
-        Body::new(checked).collect().await.map(http_body_util::Collected::to_bytes)
+        checked(Body::from(text), expected).collect().await.map(http_body_util::Collected::to_bytes)
     }
 
     #[tokio::test]

@@ -252,7 +252,8 @@ pub(crate) fn time_text(at: Timestamp) -> String {
     instant.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+/// As [`time_text`] writes it.
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let is_formed = text.len() == 16
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 => byte == b'T',

@@ -64,6 +64,15 @@ impl<'a> SigningKey<'a> {
         Self { key: hmac(&service, b"aws4_request"), scope }
     }
 
+    /// With a key that was derived before, for the same scope.
+    pub(crate) fn derived(key: Signature, scope: Scope<'a>) -> Self {
+        Self { key, scope }
+    }
+
+    pub(crate) fn bytes(&self) -> Signature {
+        self.key
+    }
+
     /// Signs a text as it is: the policy of a form.
     pub(crate) fn sign_text(&self, text: &str) -> Signature {
         hmac(&self.key, text.as_bytes())

@@ -3,7 +3,7 @@
 use super::{error::said, ticket, ticket::Broken};
 use crate::{
     domain::{Error, Result},
-    http::middleware::limit,
+    http::{auth::BodyChanged, middleware::limit},
 };
 use axum::http::{
     HeaderMap,
@@ -43,7 +43,7 @@ pub(super) fn check_length(said: Option<i64>, size: u64) -> Result<()> {
 /// What a body that ended with an error means. `s3s` tells by the words of its errors only.
 fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
     let text = error.to_string();
-    if text.contains("Sha256Mismatch") {
+    if text.contains("Sha256Mismatch") || text.contains(&BodyChanged.to_string()) {
         ticket::fill(|entries| entries.broken = Some(Broken::Hash));
         return Error::BadDigest("The x-amz-content-sha256 you specified did not match what we received".to_owned());
     }

@@ -1,7 +1,7 @@
 //! Who may come in: secrets for `s3s`, which verifies the signature, and the decision after it.
 
 use super::{acl, error, link, ticket};
-use crate::{domain::caller::Caller, service::Services};
+use crate::service::Services;
 use s3s::{
     S3Error, S3ErrorCode, S3Result,
     access::{S3Access, S3AccessContext},
@@ -47,15 +47,16 @@ impl S3Access for Admission {
             entries.bucket = bucket;
             entries.key = key;
         });
-        if context.credentials().is_none() {
+        // Whoever verified the proof, it stands on the ticket.
+        let Some(caller) = ticket::caller() else {
             // A browser that may not see a bucket must not learn whether it is there.
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "The request is not signed"));
-        }
+        };
         // Whoever is let in owns the buckets that the request names.
-        let owner = ticket::caller().map(Caller::owner_of_new);
+        let owner = caller.owner_of_new();
         for header in ["x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"] {
             let expected = context.headers().get(header).map(|value| value.to_str().unwrap_or_default());
-            if let (Some(expected), Some(owner)) = (expected, owner)
+            if let Some(expected) = expected
                 && !acl::is_meant(expected, owner)
             {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "The bucket belongs to another account"));

@@ -8,6 +8,7 @@ use super::{
     form,
     host::Domain,
     old_link, preflight, proof,
+    signed::{self, Verdict},
     ticket::Ticket,
 };
 use crate::{
@@ -145,7 +146,10 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return call(&door.proven, ticket, without_proof(request)).await;
     }
     let sensible = without_nonsense(&request);
-    let mut response = call(&door.s3s, ticket, request).await?;
+    let mut response = match signed::prove(door, ticket, asked.has_key, request).await? {
+        Verdict::Proven(request) => call(&door.proven, ticket, request).await?,
+        Verdict::Open(request) => call(&door.s3s, ticket, request).await?,
+    };
     let entries = ticket.entries();
     if let Some(again) = sensible
         && response.status() == StatusCode::BAD_REQUEST

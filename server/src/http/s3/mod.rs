@@ -33,6 +33,7 @@ mod policy;
 mod preflight;
 mod proof;
 mod put;
+mod signed;
 mod tagging;
 mod text;
 mod ticket;
@@ -92,6 +93,7 @@ pub(crate) struct Within {
     s3s: S3Service,
     /// As `s3s`, for a request whose proof was verified already.
     proven: S3Service,
+    keys: signed::Keys,
 }
 
 impl std::ops::Deref for S3Door {
@@ -122,14 +124,16 @@ pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     let mut proved = builder(&services, &settings);
     proved.set_auth(entry::Secrets(services.clone()));
     proved.set_access(entry::Admission(services.clone()));
-    let proven = builder(&services, &settings).build();
+    let mut proven = builder(&services, &settings);
+    proven.set_access(entry::Admission(services.clone()));
     let body_timeout = settings.body_timeout;
     let door = S3Door(Arc::new(Within {
         services,
         settings,
         failures: super::auth::Failures::default(),
         s3s: proved.build(),
-        proven,
+        proven: proven.build(),
+        keys: signed::Keys::default(),
     }));
     Router::new()
         .fallback(front::answer)

@@ -217,8 +217,8 @@ pub(crate) async fn memory(bench: &mut Bench) -> Outcome<()> {
         let (one, two) = (Proxy::to(peer.target.address), Proxy::to(peer.target.address));
         let from = space_at(&holdall.target, peer, one.address()).await?;
         let to = space_at(&holdall.target, peer, two.address()).await?;
-        // The prefix of the space stands before it where Holdall asks, and nothing where rclone does.
-        for (proxy, folder) in [(&one, "source%2F"), (&two, "copies%2F")] {
+        // Of the prefix that Holdall asks for, and of the one that rclone asks for.
+        for (proxy, folder) in [(&one, "source"), (&two, "copies")] {
             proxy.add(Rule::new(Deed::List(keys)).method("GET").path(folder));
         }
         let mode = serde_json::json!({"type": "Diff", "includeSize": true, "includeModTime": true});

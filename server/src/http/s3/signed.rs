@@ -1,0 +1,273 @@
+//! Proofs by the header `Authorization`, verified here where they are plain: the key that signs for a day is derived once a
+//! day and not once a request. What is not plain, and what does not fit, is left to `s3s`, which has the last word: nothing
+//! is refused here.
+
+use super::{S3Door, error, ticket::Ticket};
+use crate::{
+    domain::time::Timestamp,
+    http::auth::{self, sigv4},
+};
+use axum::{
+    extract::Request,
+    http::{HeaderMap, Method, header},
+};
+use quick_cache::sync::Cache;
+use s3s::S3Result;
+use sigv4::{CanonicalRequest, Scope, Signature, SigningKey};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// How far the clocks of a signer and of this server may differ: S3's limit.
+const SKEW: Duration = Duration::from_secs(15 * 60);
+/// Keys that are kept, one for each credential and day.
+const KEPT: usize = 1024;
+/// The word of a signer that did not sign the body.
+const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// The SHA-256 of nothing.
+const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// Keys that were derived, by a hash of what they were derived from: a secret that is changed has another one.
+#[derive(Debug)]
+pub(super) struct Keys(Cache<[u8; 32], Signature>);
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self(Cache::new(KEPT))
+    }
+}
+
+impl Keys {
+    fn key<'s>(&self, secret: &str, scope: Scope<'s>) -> SigningKey<'s> {
+        let mut source = blake3::Hasher::new_derive_key("holdall s3 signing keys");
+        for part in [secret, scope.day, scope.region] {
+            source.update(part.as_bytes()).update(&[0]);
+        }
+        let source = *source.finalize().as_bytes();
+        if let Some(key) = self.0.get(&source) {
+            return SigningKey::derived(key, scope);
+        }
+        let key = SigningKey::derive(secret, scope);
+        self.0.insert(source, key.bytes());
+        key
+    }
+}
+
+/// What came of looking at a proof.
+pub(super) enum Verdict {
+    /// It is right, and stands on the ticket. The request is without it, and its body compared with what was signed.
+    Proven(Request),
+    /// Nothing is known; the request is as it was.
+    Open(Request),
+}
+
+/// Verifies the proof of a request, if it is a plain one.
+///
+/// # Errors
+/// Of looking the credential up.
+pub(super) async fn prove(door: &S3Door, ticket: &Ticket, has_key: bool, request: Request) -> S3Result<Verdict> {
+    let Some(proof) = Proof::of(&request, has_key) else { return Ok(Verdict::Open(request)) };
+    let found = door.services.signing_credential(proof.access_key, None).await.map_err(error::of)?;
+    let Some(credential) = found.filter(|credential| credential.is_active) else { return Ok(Verdict::Open(request)) };
+    if !proof.fits(&door.keys.key(credential.secret.expose(), proof.scope)) {
+        return Ok(Verdict::Open(request));
+    }
+    let hash = proof.hash;
+    ticket.fill(|entries| {
+        entries.credential = Some(credential.id);
+        entries.access_key = Some(credential.access_key);
+    });
+    let (mut head, mut body) = request.into_parts();
+    head.headers.remove(header::AUTHORIZATION);
+    if let Some(hash) = hash {
+        body = auth::checked(body, hash);
+    }
+    Ok(Verdict::Proven(Request::from_parts(head, body)))
+}
+
+/// What a plain request says about who signed what.
+struct Proof<'r> {
+    access_key: &'r str,
+    scope: Scope<'r>,
+    /// `YYYYMMDDTHHMMSSZ`
+    time: &'r str,
+    signature: Signature,
+    method: &'r str,
+    path: &'r str,
+    query: String,
+    headers: Vec<(String, String)>,
+    payload: &'r str,
+    /// What the body must hash to, where there is one that was signed.
+    hash: Option<[u8; 32]>,
+}
+
+impl<'r> Proof<'r> {
+    fn of(request: &'r Request, has_key: bool) -> Option<Self> {
+        let headers = request.headers();
+        let (access_key, scope, names, signature) = parameters(only(headers, "authorization")?)?;
+        let time = only(headers, "x-amz-date")?;
+        let signed_at = auth::parse_time(time).filter(|_| time.get(..8) == Some(scope.day))?;
+        let now = Timestamp::now();
+        if signed_at < now.minus(SKEW) || now.plus(SKEW) < signed_at {
+            return None;
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let payload = only(headers, "x-amz-content-sha256")?;
+        let hash = match *request.method() {
+            Method::GET | Method::HEAD | Method::DELETE if has_no_body(headers) && payload == NOTHING => None,
+            Method::GET | Method::HEAD | Method::DELETE if payload == UNSIGNED => None,
+            Method::PUT if has_key && is_about_content(query) => match payload {
+                UNSIGNED => None,
+                hash => Some(sha256(hash)?),
+            },
+            _ => return None,
+        };
+        // What a plus sign means is understood differently.
+        if query.contains('+') {
+            return None;
+        }
+        Some(Self {
+            access_key,
+            scope,
+            time,
+            signature,
+            method: request.method().as_str(),
+            path: request.uri().path(),
+            query: sigv4::canonical_query(query, None)?,
+            headers: canonical_headers(headers, names)?,
+            payload,
+            hash,
+        })
+    }
+
+    fn fits(&self, key: &SigningKey<'_>) -> bool {
+        let Self { method, path, query, headers, payload, .. } = self;
+        let request = CanonicalRequest { method, path, query, headers, payload };
+        key.sign(self.time, &request).ct_eq(&self.signature).into()
+    }
+}
+
+/// Access key, scope, names of the signed headers and signature of `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…,
+/// Signature=…`, in that order.
+fn parameters(text: &str) -> Option<(&str, Scope<'_>, &str, Signature)> {
+    let mut parts = text.strip_prefix(sigv4::ALGORITHM)?.split(',').map(str::trim);
+    let mut next = |name: &str| parts.next()?.strip_prefix(name)?.strip_prefix('=');
+    let (credential, names, signature) = (next("Credential")?, next("SignedHeaders")?, next("Signature")?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let mut credential = credential.split('/');
+    let mut next = || credential.next();
+    let (access_key, day, region) = (next()?, next()?, next()?);
+    if next() != Some("s3") || next() != Some("aws4_request") || next().is_some() {
+        return None;
+    }
+    Some((access_key, Scope { day, region, service: "s3" }, names, sha256(signature)?))
+}
+
+/// The signed headers; each must be there once. The host is among them.
+fn canonical_headers(headers: &HeaderMap, names: &str) -> Option<Vec<(String, String)>> {
+    let names: Vec<&str> = names.split(';').collect();
+    if !names.is_sorted_by(|one, two| one < two) || !names.contains(&"host") {
+        return None;
+    }
+    let of = |name: &&str| Some(((*name).to_owned(), sigv4::canonical_value(only(headers, name)?)));
+    names.iter().map(of).collect()
+}
+
+/// The value of a header that comes once, and is text.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+fn has_no_body(headers: &HeaderMap) -> bool {
+    !headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0")
+}
+
+/// Whether the body of a `PUT` with this query is the content of an object or part, and passed on as it comes.
+fn is_about_content(query: &str) -> bool {
+    const ABOUT: [&str; 3] = ["partNumber", "uploadId", "x-id"];
+    query.split('&').filter(|pair| !pair.is_empty()).all(|pair| ABOUT.contains(&pair.split('=').next().unwrap_or(pair)))
+}
+
+/// 64 hex digits in lower case, as every signer writes them.
+fn sha256(hex: &str) -> Option<[u8; 32]> {
+    data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{body::Body, http::HeaderValue};
+
+    const SECRET: &str = "secret";
+
+    /// A request as a client signs it now; `change` is what happens to it on its way.
+    fn fits(method: &str, target: &str, payload: &str, change: impl Fn(&mut Request)) -> Option<bool> {
+        let time = auth::time_text(Timestamp::now());
+        let scope = Scope { day: &time[..8], region: "here", service: "s3" };
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let names = ["host", "x-amz-content-sha256", "x-amz-date"];
+        let headers = names.map(str::to_owned).into_iter().zip(["host".to_owned(), payload.to_owned(), time.clone()]);
+        let headers: Vec<_> = headers.collect();
+        let canonical = sigv4::canonical_query(query, None).unwrap();
+        let signed = CanonicalRequest { method, path, query: &canonical, headers: &headers, payload };
+        let signature = data_encoding::HEXLOWER.encode(&SigningKey::derive(SECRET, scope).sign(&time, &signed));
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let proof = format!(
+            "AWS4-HMAC-SHA256 Credential=KEY/{}/here/s3/aws4_request, SignedHeaders={}, Signature={signature}",
+            scope.day,
+            names.join(";")
+        );
+        let mut request = request.header("authorization", proof).body(Body::empty()).unwrap();
+        change(&mut request);
+        let keys = Keys::default();
+        Proof::of(&request, true).map(|proof| {
+            let first = proof.fits(&keys.key(SECRET, proof.scope));
+            assert_eq!(proof.fits(&keys.key(SECRET, proof.scope)), first, "with the key that was kept");
+            assert!(!proof.fits(&keys.key("another secret", proof.scope)));
+            first
+        })
+    }
+
+    #[test]
+    fn what_is_plain_is_verified() {
+        let hash = sigv4::hex_sha256(b"content");
+        for (method, target, payload) in [
+            ("GET", "/bucket/key%20with%20spaces?versionId=null", NOTHING),
+            ("HEAD", "/bucket/key", UNSIGNED),
+            ("DELETE", "/bucket/key", NOTHING),
+            ("PUT", "/bucket/key", hash.as_str()),
+            ("PUT", "/bucket/key?partNumber=1&uploadId=x", UNSIGNED),
+        ] {
+            assert_eq!(fits(method, target, payload, |_| ()), Some(true), "{method} {target}");
+            let moved = fits(method, target, payload, |request| *request.uri_mut() = "/bucket/other".parse().unwrap());
+            assert_eq!(moved, Some(false), "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_plain_is_left_to_others() {
+        let set = |name: &'static str, value: &'static str| {
+            move |request: &mut Request| drop(request.headers_mut().insert(name, HeaderValue::from_static(value)))
+        };
+        let twice = |request: &mut Request| {
+            drop(request.headers_mut().append("x-amz-content-sha256", HeaderValue::from_static(NOTHING)));
+        };
+        assert_eq!(fits("GET", "/b/k", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", |_| ()), None);
+        assert_eq!(fits("PUT", "/b/k", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", |_| ()), None);
+        assert_eq!(fits("POST", "/b/k?uploads", UNSIGNED, |_| ()), None);
+        assert_eq!(fits("PUT", "/b/k?tagging", UNSIGNED, |_| ()), None, "its body is read as a whole");
+        assert_eq!(fits("GET", "/b/k?prefix=a+b", NOTHING, |_| ()), None);
+        assert_eq!(fits("GET", "/b/k", NOTHING, set("content-length", "3")), None, "a body that was not signed");
+        assert_eq!(fits("GET", "/b/k", NOTHING, set("x-amz-date", "20150830T123600Z")), None, "of long ago");
+        assert_eq!(fits("GET", "/b/k", NOTHING, set("authorization", "AWS4-HMAC-SHA256 Credential=KEY")), None);
+        assert_eq!(fits("GET", "/b/k", NOTHING, twice), None);
+        assert_eq!(fits("GET", "/b/k", NOTHING, set("host", "elsewhere")), Some(false));
+    }
+}
