@@ -7,10 +7,10 @@ use super::{
     path,
     shard::Block,
 };
+use crate::domain::hash::Sha256Hasher;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use opendal::ErrorKind;
-use sha2::{Digest, Sha256};
 use std::{pin::Pin, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -152,12 +152,12 @@ impl Files {
                 let Some(wanted) = sha256 else { return Ok(false) };
                 // Written by somebody else, or where nothing can be kept with a file: then its bytes tell.
                 let entry = FileEntry { path: path.to_owned(), place: path.to_owned(), size, version: String::new() };
-                let mut hasher = Sha256::new();
+                let mut hasher = Sha256Hasher::default();
                 let mut bytes = self.read(&entry);
                 while let Some(piece) = bytes.next().await {
                     hasher.update(&piece?);
                 }
-                Ok(<[u8; 32]>::from(hasher.finalize()) == wanted)
+                Ok(hasher.finish() == wanted)
             }
         }
     }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::domain::{
     Error,
+    hash::Sha256Hasher,
     sync::{Seen, Version},
     time::Timestamp,
 };
@@ -20,7 +21,6 @@ use rustix::{
     fs::{AtFlags, Dir, Mode, OFlags, ResolveFlags, mkdirat, openat, openat2, renameat, syncfs, unlinkat},
     io::Errno,
 };
-use sha2::{Digest, Sha256};
 use std::{
     fs::{File, Metadata},
     io::{self, Read},
@@ -127,9 +127,9 @@ impl LocalFiles {
             if !metadata.is_file() || metadata.len() != size {
                 return Ok(false);
             }
-            let mut hasher = Sha256::new();
+            let mut hasher = Sha256Hasher::default();
             io::copy(&mut file, &mut HashWriter(&mut hasher))?;
-            Ok(<[u8; 32]>::from(hasher.finalize()) == wanted)
+            Ok(hasher.finish() == wanted)
         })
         .await
     }
@@ -401,7 +401,7 @@ impl Drop for Part<'_> {
     }
 }
 
-struct HashWriter<'h>(&'h mut Sha256);
+struct HashWriter<'h>(&'h mut Sha256Hasher);
 
 impl io::Write for HashWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -134,7 +134,7 @@ async fn files_come_back_by_their_names(space: Space) {
     assert_eq!(walk(&space, "a/two").await.unwrap(), [("two".to_owned(), "second again".to_owned())]);
     assert_eq!(walk(&space, "").await.unwrap().len(), 3, "the marker and the shards are not among the files");
     assert!(matches!(walk(&space, "nothing").await, Err(Fault::Missing)));
-    let sha256 = <sha2::Sha256 as sha2::Digest>::digest(b"first").into();
+    let sha256 = crate::domain::hash::Sha256Hasher::of(b"first");
     assert!(space.files.holds("a/b/one", 5, "", Some(sha256)).await.unwrap());
     assert!(!space.files.holds("a/two", 5, "", Some(sha256)).await.unwrap());
     assert!(!space.files.holds("a/three", 5, "", Some(sha256)).await.unwrap());

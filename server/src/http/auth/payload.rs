@@ -2,7 +2,7 @@
 
 use super::sigv4::hex_sha256;
 use crate::{
-    domain::{Error, Result},
+    domain::{Error, Result, hash::Sha256Hasher},
     http::{Door, v1::collect},
 };
 use axum::{
@@ -11,7 +11,6 @@ use axum::{
 };
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use sha2::{Digest, Sha256};
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
@@ -58,14 +57,14 @@ pub(super) async fn signed(headers: &HeaderMap, path: &str, body: Body, door: &D
 
 /// `body`, which ends with [`BodyChanged`] when its SHA-256 is another one.
 pub(crate) fn checked(body: Body, expected: [u8; 32]) -> Body {
-    Body::new(Checked { body: Some(body), hash: Sha256::new(), expected })
+    Body::new(Checked { body: Some(body), hash: Sha256Hasher::default(), expected })
 }
 
 /// A body that ends with an error when it is not the one that was signed.
 struct Checked {
     /// `None` once it has ended.
     body: Option<Body>,
-    hash: Sha256,
+    hash: Sha256Hasher,
     expected: [u8; 32],
 }
 
@@ -89,7 +88,7 @@ impl HttpBody for Checked {
             }
             None => {
                 this.body = None;
-                let is_same = this.hash.finalize_reset().as_slice() == this.expected;
+                let is_same = std::mem::take(&mut this.hash).finish() == this.expected;
                 Poll::Ready((!is_same).then(|| Err(BodyChanged.into())))
             }
         }
@@ -111,7 +110,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     async fn read(text: &'static str, signed: &str) -> Result<Bytes, axum::Error> {
-        let expected: [u8; 32] = Sha256::digest(signed.as_bytes()).into();
+        let expected: [u8; 32] = Sha256Hasher::of(signed.as_bytes());
         checked(Body::from(text), expected).collect().await.map(http_body_util::Collected::to_bytes)
     }
 

@@ -3,8 +3,7 @@
 //! The words are those of Amazon's own description: a *canonical request* is what both sides agree was asked, the
 //! *string to sign* adds when and for which *scope*, and the key is derived from the secret for that scope alone.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use crate::domain::hash::Sha256Hasher;
 
 /// The one algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -137,7 +136,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hex_sha256(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+    data_encoding::HEXLOWER.encode(&Sha256Hasher::of(bytes))
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
@@ -158,10 +157,10 @@ fn hex_digit(byte: u8) -> Option<u8> {
 }
 
 fn hmac(key: &[u8], text: &[u8]) -> Signature {
-    // A key of any length will do.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-    mac.update(text);
-    mac.finalize().into_bytes().into()
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let mut signature = [0; 32];
+    signature.copy_from_slice(ring::hmac::sign(&key, text).as_ref());
+    signature
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The digests of a content that go with it: the SHA-256 that every object has, and what S3 clients ask for.
 
-use crate::domain::{attributes::ChecksumAlgorithm, hash::Sha256};
+use crate::domain::{
+    attributes::ChecksumAlgorithm,
+    hash::{Sha256, Sha256Hasher},
+};
 use crc_fast::{CrcAlgorithm, Digest as Crc};
+use md5::Digest as _;
 use md5::Md5;
 use sha1::Sha1;
-use sha2::Digest as _;
 
 /// Which digests are wanted beside SHA-256.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -82,7 +85,7 @@ impl Digests {
     pub(crate) fn of(bytes: &[u8], wanted: Wanted) -> Self {
         let mut running = Running::new(wanted);
         running.update(bytes);
-        running.finish(sha2::Sha256::digest(bytes).into())
+        running.finish(Sha256Hasher::of(bytes))
     }
 }
 

@@ -5,12 +5,11 @@ use super::digests::{Digests, Running, Wanted};
 use crate::{
     domain::{
         Error, Result,
-        hash::{Digest, Sha256},
+        hash::{Digest, Sha256, Sha256Hasher},
         shard::BlockDigests,
     },
     space::Block,
 };
-use sha2::Digest as _;
 use std::sync::Arc;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -38,7 +37,7 @@ impl Hasher {
     pub(super) fn start(wanted: Wanted) -> Self {
         let (work, mut queue) = mpsc::channel(QUEUE);
         let thread = tokio::task::spawn_blocking(move || {
-            let mut content = sha2::Sha256::new();
+            let mut content = Sha256Hasher::default();
             let mut digests = BlockDigests::default();
             while let Some(work) = queue.blocking_recv() {
                 match work {
@@ -50,7 +49,7 @@ impl Hasher {
                     Work::EndChunk(answer) => drop(answer.send(std::mem::take(&mut digests))),
                 }
             }
-            content.finalize().into()
+            content.finish()
         });
         let extra = (wanted != Wanted::default()).then(|| {
             let (blocks, mut queue) = mpsc::channel::<Arc<Block>>(QUEUE);

@@ -7,6 +7,7 @@ use crate::{
         attributes::{Attributes, Checksum, ChecksumAlgorithm},
         bucket::Bucket,
         caller::{Caller, Right},
+        hash::Sha256Hasher,
         id::ObjectId,
         name::BucketName,
         object::{Object, ObjectPart},
@@ -21,7 +22,6 @@ use crate::{
     },
 };
 use futures::{StreamExt, stream};
-use sha2::Digest;
 use std::ops::Range;
 
 /// An object that was found by its key.
@@ -109,7 +109,7 @@ impl Services {
     pub(crate) async fn checksum_of(&self, object: &KeyObject, algorithm: ChecksumAlgorithm) -> Result<Checksum> {
         let size = object.object().size;
         let mut running = Running::new(Wanted { md5: false, checksum: Some(algorithm) });
-        let mut sha256 = sha2::Sha256::new();
+        let mut sha256 = Sha256Hasher::default();
         let mut bytes = match object.open.clone().read(0..size).await? {
             Content::Whole(bytes) => stream::iter([Ok(bytes)]).boxed(),
             Content::Stream(bytes) => bytes,
@@ -127,7 +127,7 @@ impl Services {
             .await
             .map_err(Error::internal)?;
         }
-        let sum = running.finish(sha256.finalize().into()).checksum;
+        let sum = running.finish(sha256.finish()).checksum;
         Ok(Checksum::full(algorithm, &sum.unwrap_or_default()))
     }
 

@@ -6,7 +6,7 @@ use crate::{
         Error, PartsProblem, Result,
         attributes::{Attributes, Checksum, ChecksumAlgorithm, ChecksumKind},
         caller::{Caller, Right},
-        hash::FileHash,
+        hash::{FileHash, Sha256Hasher},
         id::UploadId,
         object::{Extent, ObjectPart},
         page::successor,
@@ -395,13 +395,12 @@ fn joined_etag(parts: &[Part]) -> Result<String> {
 }
 
 fn hash_of(parts: &[Part]) -> FileHash {
-    use sha2::Digest as _;
     if let [only] = parts {
         return FileHash::Full(only.sha256);
     }
-    let mut hasher = sha2::Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part.sha256));
-    FileHash::Comp(hasher.finalize().into())
+    let mut hasher = Sha256Hasher::default();
+    parts.iter().for_each(|part| hasher.update(&part.sha256));
+    FileHash::Comp(hasher.finish())
 }
 
 /// The check sum of the whole, made of those of the parts, and compared with what the client says.

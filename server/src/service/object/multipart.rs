@@ -5,7 +5,7 @@ use crate::{
     domain::{
         Error, Result,
         caller::{Caller, Right},
-        hash::{FileHash, Sha256},
+        hash::{FileHash, Sha256, Sha256Hasher},
         id::{ObjectId, PackageId, UploadId},
         name::ObjectPath,
         object::{Object, ObjectState},
@@ -19,7 +19,6 @@ use crate::{
     },
 };
 use futures::StreamExt;
-use sha2::Digest;
 use std::collections::HashMap;
 
 /// How often a completion begins anew when parts are replaced under it.
@@ -185,9 +184,9 @@ impl Services {
     /// digests above.
     async fn hash_of(&self, object: ObjectId, parts: &[Part], size: u64) -> Result<FileHash> {
         if size > self.rules.multipart.full_hash_limit {
-            let mut hasher = sha2::Sha256::new();
-            parts.iter().for_each(|part| hasher.update(part.sha256));
-            return Ok(FileHash::Comp(hasher.finalize().into()));
+            let mut hasher = Sha256Hasher::default();
+            parts.iter().for_each(|part| hasher.update(&part.sha256));
+            return Ok(FileHash::Comp(hasher.finish()));
         }
         if let [only] = parts {
             return Ok(FileHash::Full(only.sha256));
@@ -196,7 +195,7 @@ impl Services {
     }
 
     async fn hash_content(&self, object: ObjectId, parts: &[Part]) -> Result<Sha256> {
-        let mut hasher = sha2::Sha256::new();
+        let mut hasher = Sha256Hasher::default();
         for part in parts {
             let extents = self.metadata.rows().part_extents(part).await?;
             let mut bytes = self.content.stream_extents(object, extents);
@@ -211,7 +210,7 @@ impl Services {
                 .map_err(Error::internal)?;
             }
         }
-        Ok(hasher.finalize().into())
+        Ok(hasher.finish())
     }
 }
 

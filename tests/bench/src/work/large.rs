@@ -109,6 +109,8 @@ pub(super) async fn put_in_parts(target: &Target, path: String, number: u64, siz
     });
     let mut done = try_join_all(lanes).await?.concat();
     done.sort_unstable();
+    // The first connection has been silent for so long that the server may have closed it.
+    let mut connection = Connection::open(target.address).await?;
     let begin = Instant::now();
     let id = upload.complete(target, &mut connection, &path, &done).await?;
     Ok((Stored { path, id, content: number }, begin.elapsed()))
