@@ -70,6 +70,14 @@ async fn own_buckets_are_found_by_their_owners() {
     assert_eq!(found("/document/_search").await, 1);
     assert_eq!(found("/datasource/_search").await, 1);
     assert_eq!(coco.get("/query/_search?query=plans").await.body["hits"]["total"]["value"], 1);
+
+    // What lies in one that is off is listed, and not found.
+    for (enabled, finds) in [(false, 0), (true, 1)] {
+        let path = format!("/datasource/{second}");
+        signed(&server, &other, Method::PUT, &path, json!({"enabled": enabled})).await.is(200);
+        assert_eq!(found("/query/_search?query=notes").await, finds, "{enabled}");
+        assert_eq!(found("/document/_search").await, 1);
+    }
     let hidden = document["id"].as_str().unwrap();
     for (method, path) in [
         (Method::GET, format!("/datasource/{first}")),
@@ -97,4 +105,11 @@ async fn own_buckets_are_found_by_their_owners() {
     coco.post(&format!("/datasource/{first}/_reset_sync"), json!({})).await.is(200);
     let failed = coco.run_after(&first, &before, "failed").await;
     assert!(failed["error"].as_str().unwrap().contains("first"), "{failed}");
+
+    // One of the same name that is somebody else's is another bucket.
+    others.create_bucket("first").await;
+    others.put("first", "theirs.txt", "x").await;
+    coco.post(&format!("/datasource/{first}/_reset_sync"), json!({})).await.is(200);
+    coco.run_after(&first, &failed["started"], "failed").await;
+    assert!(coco.documents(&first).await.is_empty());
 }

@@ -31,7 +31,11 @@ impl S3Auth for Secrets {
 }
 
 /// Only signed requests are carried out.
-pub(super) struct Admission(pub(super) Services);
+pub(super) struct Admission {
+    pub(super) services: Services,
+    /// Whether the proof was verified before `s3s` was called, and taken off the request.
+    pub(super) is_proven: bool,
+}
 
 #[async_trait::async_trait]
 impl S3Access for Admission {
@@ -47,8 +51,9 @@ impl S3Access for Admission {
             entries.bucket = bucket;
             entries.key = key;
         });
-        // Whoever verified the proof, it stands on the ticket.
-        let Some(caller) = ticket::caller() else {
+        // Who has proved who they are stands on the ticket; without credentials `s3s` has verified nothing.
+        let caller = ticket::caller().filter(|_| self.is_proven || context.credentials().is_some());
+        let Some(caller) = caller else {
             // A browser that may not see a bucket must not learn whether it is there.
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "The request is not signed"));
         };
@@ -63,7 +68,7 @@ impl S3Access for Admission {
             }
         }
         match context.uri().query() {
-            Some(query) => link::refuse_revoked_query(&self.0, query).await,
+            Some(query) => link::refuse_revoked_query(&self.services, query).await,
             None => Ok(()),
         }
     }

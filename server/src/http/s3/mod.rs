@@ -123,9 +123,11 @@ const XML_BODY: usize = 4 << 20;
 pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     let mut proved = builder(&services, &settings);
     proved.set_auth(entry::Secrets(services.clone()));
-    proved.set_access(entry::Admission(services.clone()));
+    proved.set_access(entry::Admission { services: services.clone(), is_proven: false });
     let mut proven = builder(&services, &settings);
-    proven.set_access(entry::Admission(services.clone()));
+    // It is never asked, but without it nobody asks for access either.
+    proven.set_auth(entry::Secrets(services.clone()));
+    proven.set_access(entry::Admission { services: services.clone(), is_proven: true });
     let body_timeout = settings.body_timeout;
     let door = S3Door(Arc::new(Within {
         services,

@@ -122,7 +122,7 @@ impl<'r> Proof<'r> {
             _ => return None,
         };
         // What a plus sign means is understood differently.
-        if query.contains('+') {
+        if query.contains('+') || !is_canonical(request.uri().path()) {
             return None;
         }
         Some(Self {
@@ -179,6 +179,25 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+/// Whether a path is encoded as it is signed, and names what it says to everybody.
+fn is_canonical(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    let is_digit = |bytes: &mut std::str::Bytes<'_>| {
+        bytes.next().is_some_and(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
+    };
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'%' => is_digit(&mut bytes) && is_digit(&mut bytes),
+            b'-' | b'.' | b'_' | b'~' | b'/' => true,
+            other => other.is_ascii_alphanumeric(),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    true
 }
 
 fn has_no_body(headers: &HeaderMap) -> bool {
@@ -264,6 +283,9 @@ mod tests {
         assert_eq!(fits("POST", "/b/k?uploads", UNSIGNED, |_| ()), None);
         assert_eq!(fits("PUT", "/b/k?tagging", UNSIGNED, |_| ()), None, "its body is read as a whole");
         assert_eq!(fits("GET", "/b/k?prefix=a+b", NOTHING, |_| ()), None);
+        for path in ["/b/a%4", "/b/a%zz", "/b/a%2f", "/b/a!", "/b/a%"] {
+            assert_eq!(fits("PUT", path, UNSIGNED, |_| ()), None, "{path}");
+        }
         assert_eq!(fits("GET", "/b/k", NOTHING, set("content-length", "3")), None, "a body that was not signed");
         assert_eq!(fits("GET", "/b/k", NOTHING, set("x-amz-date", "20150830T123600Z")), None, "of long ago");
         assert_eq!(fits("GET", "/b/k", NOTHING, set("authorization", "AWS4-HMAC-SHA256 Credential=KEY")), None);
