@@ -296,10 +296,7 @@ impl LocalFiles {
 
     /// Opens a file beneath the root; links that stay beneath it are followed.
     fn open(&self, place: &str) -> Result<File, Fault> {
-        let root = self.open_root()?;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = openat2(root, place, flags, Mode::empty(), ResolveFlags::BENEATH);
-        opened.map(File::from).map_err(|errno| told(place, errno))
+        open_beneath(&self.open_root()?, place, OFlags::RDONLY | OFlags::NONBLOCK)
     }
 
     /// Opens a folder beneath the root, link by no link, and makes what is missing of it.
@@ -401,6 +398,27 @@ impl Drop for Part<'_> {
     }
 }
 
+/// How often a path is resolved anew when something was renamed meanwhile.
+const TRIES: usize = 1000;
+
+/// Opens what is at `place`, the root itself when it is empty; links are followed as far as they stay beneath the root.
+///
+/// A rename anywhere on the machine, while a `..` is resolved, leaves the kernel unable to say that it stayed beneath; then it
+/// answers `EAGAIN`, and is to be asked again (openat2(2)).
+pub(super) fn open_beneath(root: &File, place: &str, flags: OFlags) -> Result<File, Fault> {
+    let place_or_root = if place.is_empty() { "." } else { place };
+    let open = || openat2(root, place_or_root, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::BENEATH);
+    let mut opened = open();
+    for _ in 1..TRIES {
+        if !matches!(opened, Err(Errno::AGAIN)) {
+            break;
+        }
+        std::thread::yield_now();
+        opened = open();
+    }
+    opened.map(File::from).map_err(|errno| told(place, errno))
+}
+
 struct HashWriter<'h>(&'h mut Sha256Hasher);
 
 impl io::Write for HashWriter<'_> {
@@ -411,5 +429,39 @@ impl io::Write for HashWriter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        thread,
+    };
+
+    #[test]
+    fn renames_elsewhere_do_not_keep_a_path_from_being_resolved() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join("root/in")).unwrap();
+        fs::write(home.path().join("root/file"), "x").unwrap();
+        std::os::unix::fs::symlink("../in/../in/../file", home.path().join("root/in/link")).unwrap();
+        let root = File::open(home.path().join("root")).unwrap();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let [one, two] = ["one", "two"].map(|name| home.path().join(name));
+                fs::write(&one, "x").unwrap();
+                while !over.load(Relaxed) {
+                    fs::rename(&one, &two).unwrap();
+                    fs::rename(&two, &one).unwrap();
+                }
+            });
+            let opened: Result<Vec<_>, _> =
+                (0..20_000).map(|_| open_beneath(&root, "in/link", OFlags::RDONLY).map(drop)).collect();
+            over.store(true, Relaxed);
+            assert!(opened.is_ok(), "{opened:?}");
+        });
     }
 }

@@ -4,11 +4,11 @@
 use super::{
     Fault,
     listing::{Ended, Found, Item, Odd, Teller, key_from},
-    local_files::{LocalFiles, seen_of, told},
+    local_files::{LocalFiles, open_beneath, seen_of, told},
     mark,
 };
 use rustix::{
-    fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat},
+    fs::{AtFlags, Dir, FileType, OFlags, statat, unlinkat},
     io::Errno,
 };
 use std::{
@@ -182,17 +182,10 @@ fn identity(folder: &File) -> Result<(u64, u64), Fault> {
 }
 
 fn open_folder(root: &File, place: &str) -> Result<File, Fault> {
-    open(root, place, OFlags::RDONLY | OFlags::DIRECTORY)
+    open_beneath(root, place, OFlags::RDONLY | OFlags::DIRECTORY)
 }
 
 /// Opens what is there without waiting for a pipe.
 fn open_any(root: &File, place: &str) -> Result<File, Fault> {
-    open(root, place, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
-}
-
-/// Links are followed as far as they stay beneath the root.
-fn open(root: &File, place: &str, flags: OFlags) -> Result<File, Fault> {
-    let place_or_root = if place.is_empty() { "." } else { place };
-    let opened = openat2(root, place_or_root, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::BENEATH);
-    opened.map(File::from).map_err(|errno| told(place, errno))
+    open_beneath(root, place, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
 }

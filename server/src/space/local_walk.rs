@@ -4,9 +4,9 @@
 use super::{
     Fault,
     files::FileEntry,
-    local_files::{LocalFiles, told, version_of},
+    local_files::{LocalFiles, open_beneath, told, version_of},
 };
-use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Dir, FileType, OFlags};
 use std::{fs::File, os::fd::OwnedFd, os::unix::fs::MetadataExt};
 use tokio::sync::mpsc::Sender;
 
@@ -138,10 +138,7 @@ fn names(handle: OwnedFd, place: &str) -> Result<Vec<String>, Fault> {
 
 /// Opens what is at `place` without reading it: links that stay beneath the root are followed, a pipe is not waited for.
 fn open(root: &File, place: &str) -> Result<File, Fault> {
-    let place_or_root = if place.is_empty() { "." } else { place };
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let opened = openat2(root, place_or_root, flags, Mode::empty(), ResolveFlags::BENEATH);
-    opened.map(File::from).map_err(|errno| told(place, errno))
+    open_beneath(root, place, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)
 }
 
 fn not_a_file(place: &str) -> Fault {
