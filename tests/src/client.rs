@@ -280,7 +280,7 @@ impl Answer {
 }
 
 /// Tells the TLS of this process which cryptography it uses: nobody chooses for it.
-pub(crate) fn provide_crypto() {
+pub fn provide_crypto() {
     // The second call finds it done.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }

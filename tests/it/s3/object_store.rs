@@ -8,6 +8,7 @@ use object_store::{
 
 fn store(server: &Server) -> AmazonS3 {
     let door = server.s3();
+    holdall_tests::client::provide_crypto();
     AmazonS3Builder::new()
         .with_endpoint(door.endpoint())
         .with_allow_http(true)
