@@ -26,7 +26,7 @@ pub mod wait;
 pub mod webdav;
 
 pub use client::{Answer, Client, Object, Page};
-pub use door::{Ask, Door};
+pub use door::{Ask, Door, Said};
 pub use form::Form;
 pub use garage::Garage;
 pub use proxy::{Deed, Proxy, Rule};

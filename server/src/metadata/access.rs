@@ -95,6 +95,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         secret_sealed: &[u8],
         now: Timestamp,
     ) -> Result<Credential> {
+        self.access_changes();
         let sql = "INSERT INTO credential (user_name, access_key, secret_sealed, is_active, created_at)
                    VALUES ($1, $2, $3, 1, $4) ON CONFLICT (access_key) DO NOTHING
                    RETURNING id, user_name, access_key, is_active, created_at";
@@ -132,6 +133,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         user_name: Option<&str>,
         is_active: Option<bool>,
     ) -> Result<()> {
+        self.access_changes();
         let sql = "UPDATE credential SET user_name = COALESCE($2, user_name), is_active = COALESCE($3, is_active)
                    WHERE id = $1";
         match self.execute(sql, [id.0.into(), user_name.into(), is_active.map(i64::from).into()]).await? {
@@ -145,6 +147,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Conflict`] when it owns buckets.
     pub(crate) async fn delete_credential(&self, id: CredentialId) -> Result<()> {
+        self.access_changes();
         self.credential(id).await?;
         let owned = self.bucket_count(id).await?;
         if owned > 0 {
@@ -208,6 +211,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 
     /// Switches a credential on or off; tells whether there is one.
     pub(crate) async fn set_credential_active(&self, access_key: &str, is_active: bool) -> Result<bool> {
+        self.access_changes();
         let sql = "UPDATE credential SET is_active = $2 WHERE access_key = $1";
         Ok(self.execute(sql, [access_key.into(), i64::from(is_active).into()]).await? > 0)
     }
@@ -254,6 +258,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     /// # Errors
     /// [`Error::Internal`] when `owner` is none that [`sealed_secrets`](Self::sealed_secrets) names.
     pub(crate) async fn reseal(&self, owner: &str, sealed: Vec<u8>) -> Result<()> {
+        self.access_changes();
         let (kind, which) = owner.split_once(' ').unwrap_or_default();
         let sql = match kind {
             "credential" => "UPDATE credential SET secret_sealed = $2 WHERE access_key = $1",

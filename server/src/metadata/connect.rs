@@ -1,6 +1,6 @@
 //! Opening the database.
 
-use super::{Metadata, error::translate, reserve::Reserve, writer::Writer};
+use super::{Metadata, access_state::AccessState, error::translate, reserve::Reserve, writer::Writer};
 use crate::{
     config::DatabaseConfig,
     domain::{Error, Result},
@@ -76,8 +76,9 @@ impl Metadata {
                     .pragma("temp_store", "MEMORY")
             });
         let readers = connect(options).await?;
-        let file = url.trim_start_matches("sqlite://");
-        Ok(Self::new(readers, Writer::grouped(writer, config.group, Reserve::take_beside(Path::new(file)))))
+        let file = Path::new(url.trim_start_matches("sqlite://"));
+        let (reserve, access) = (Reserve::take_beside(file), AccessState::beside(file));
+        Ok(Self::new(readers, Writer::grouped(writer, config.group, reserve, access)))
     }
 
     async fn open_postgres(url: &str, config: &DatabaseConfig) -> Result<Self> {

@@ -1,10 +1,11 @@
-//! The credentials of access keys, joined with those that wait beside: nothing is kept, so that one that is switched off
-//! is refused at once, and a busy door asks once for many requests of the same client.
+//! The credentials of access keys, joined with those that wait beside, and kept until any of them changes: one that is
+//! switched off is refused at once.
 
 use super::{
     Metadata, Rows, SealedCredential,
     look_up::{Question, filled},
     placeholders,
+    writer::Changes,
 };
 use crate::domain::Result;
 use sea_orm::DatabaseConnection;
@@ -27,6 +28,18 @@ impl Metadata {
 
 impl Question for AccessKey {
     type Answer = SealedCredential;
+
+    const KEPT: usize = 1024;
+
+    fn state(changes: &Changes) -> Option<u64> {
+        changes.access.as_ref()?.number()
+    }
+
+    fn state_to_learn(changes: &Changes) -> Option<u64> {
+        let access = changes.access.as_ref()?;
+        let number = access.number()?;
+        access.is_settled().then_some(number)
+    }
 
     async fn answer(rows: &Rows<'_, DatabaseConnection>, keys: &[Self]) -> Result<HashMap<Self, SealedCredential>> {
         let values = filled(keys);

@@ -7,6 +7,7 @@ use super::{
     look_up::{Question, filled},
     object::{OBJECT, ObjectRow},
     ordered,
+    writer::Changes,
 };
 use crate::domain::{Error, Result, bucket::Bucket, name::BucketName};
 use sea_orm::{DatabaseConnection, FromQueryResult};
@@ -55,6 +56,12 @@ impl Metadata {
 
 impl Question for KeyName {
     type Answer = OpenedKey;
+
+    const KEPT: usize = super::KEPT;
+
+    fn state(changes: &Changes) -> Option<u64> {
+        changes.commits.state()
+    }
 
     async fn answer(rows: &Rows<'_, DatabaseConnection>, names: &[Self]) -> Result<HashMap<Self, OpenedKey>> {
         let wanted = filled(names);

@@ -2,12 +2,13 @@
 
 use super::{Rows, object::OBJECT, object::ObjectRow, signed};
 use crate::domain::{
-    Result,
+    Error, Result,
     id::{BucketId, PackageId},
     object::Object,
     page::{Position, successor},
 };
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryResult, Value};
+use std::collections::HashMap;
 
 /// Where to list, and by which name: the paths of a package, or the keys of a bucket.
 #[derive(Debug, Clone, Copy)]
@@ -66,24 +67,21 @@ impl Listed for ObjectRow {
     }
 }
 
-/// One step of a grouped listing: a common prefix, or an object.
+/// The first name of an entry of a grouped listing: an object's own, or that of the first object below a common prefix.
 #[derive(FromQueryResult)]
 struct StepRow {
     step: String,
-    common: Option<String>,
 }
 
-/// A step together with its object, if it is one.
-struct Step<R> {
-    step: StepRow,
-    object: Option<R>,
+/// An object with the name by which it is listed.
+struct Named<R> {
+    name: String,
+    object: R,
 }
 
-impl<R: FromQueryResult> FromQueryResult for Step<R> {
+impl<R: FromQueryResult> FromQueryResult for Named<R> {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
-        let step = StepRow::from_query_result(row, prefix)?;
-        let object = if step.common.is_some() { None } else { R::from_query_result_optional(row, prefix)? };
-        Ok(Self { step, object })
+        Ok(Self { name: row.try_get(prefix, "listed")?, object: R::from_query_result(row, prefix)? })
     }
 }
 
@@ -120,8 +118,7 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         rows.into_iter().map(|row| row.into_item().map(Entry::Object)).collect()
     }
 
-    /// One statement that seeks from entry to entry: behind an object to the next path, behind a common prefix
-    /// past everything below it. It touches one index entry per line it answers, however much lies below.
+    /// The objects among the steps are read by a statement of their own: most steps of a page are of one kind.
     async fn list_grouped<R: Listed>(
         &self,
         listing: &Listing,
@@ -129,37 +126,53 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         from: String,
         below: Option<String>,
     ) -> Result<Vec<Entry<R::Item>>> {
+        let steps = self.entry_names(listing, delimiter, from, below).await?;
+        let alone: Vec<&str> =
+            steps.iter().map(String::as_str).filter(|step| listing.common(step, delimiter).is_none()).collect();
+        let mut objects =
+            if alone.is_empty() { HashMap::new() } else { self.named::<R>(listing.within, &alone).await? };
+        let entries = steps.iter().filter_map(|step| match listing.common(step, delimiter) {
+            Some(common) => Some(Ok(Entry::Prefix(common.to_owned()))),
+            // What is not there was deleted between the two looks.
+            None => objects.remove(step).map(|object| object.into_item().map(Entry::Object)),
+        });
+        entries.collect()
+    }
+
+    /// One statement that seeks from entry to entry: behind an object to the next name, behind a common prefix past
+    /// everything below it. It touches one index entry per step it answers, however much lies below. In order.
+    async fn entry_names(
+        &self,
+        listing: &Listing,
+        delimiter: &str,
+        from: String,
+        below: Option<String>,
+    ) -> Result<Vec<String>> {
         let (place, id, name) = listing.within.columns();
-        // Where in the path the delimiter stands, counted from behind the prefix; 0: nowhere.
+        // Where in the name the delimiter stands, counted from behind the prefix; 0: nowhere.
         let (found, char_1) = match self.db.get_database_backend() {
-            DbBackend::Postgres => ("position($3 in substr(path, $2))", "chr(1)"),
-            _ => ("instr(substr(path, $2), $3)", "char(1)"),
+            DbBackend::Postgres => ("position($3 in substr(step.name, $2))", "chr(1)"),
+            _ => ("instr(substr(step.name, $2), $3)", "char(1)"),
         };
         let bounded = if below.is_some() { format!(" AND {name} < $6") } else { String::new() };
-        let next_after =
-            |bound: &str| format!("(SELECT MIN({name}) FROM object WHERE {place} = $1 AND {name} >= {bound}{bounded})");
+        let first_from = |bound: &str| {
+            format!(
+                "(SELECT {name} FROM object WHERE {place} = $1 AND {name} >= {bound}{bounded} ORDER BY {name} LIMIT 1)"
+            )
+        };
         let behind = format!(
-            "CASE WHEN {found} = 0 THEN path || {char_1}
-                  ELSE substr(path, 1, CAST($2 AS INTEGER) + {found} - 2) || $4 END"
+            "CASE WHEN {found} = 0 THEN step.name || {char_1}
+                  ELSE substr(step.name, 1, CAST($2 AS INTEGER) + {found} - 2) || $4 END"
         );
         let sql = format!(
-            "WITH RECURSIVE step(path, n) AS (
+            "WITH RECURSIVE step(name, n) AS (
                  SELECT {first}, 1
                  UNION ALL
-                 SELECT {next}, n + 1 FROM step WHERE path IS NOT NULL AND n < {most})
-             SELECT step.path AS step,
-                    CASE WHEN {found_at} = 0 THEN NULL
-                         ELSE substr(step.path, 1, CAST($2 AS INTEGER) + {found_at} + {longer} - 1) END AS common,
-                    {columns}
-             FROM step LEFT JOIN object o ON o.{place} = $1 AND o.{name} = step.path AND {found_at} = 0
-             WHERE step.path IS NOT NULL",
-            first = next_after("$5"),
-            next = next_after(&behind.replace("path", "step.path")),
-            found_at = found.replace("path", "step.path"),
+                 SELECT {next}, n + 1 FROM step WHERE step.name IS NOT NULL AND n < {most})
+             SELECT name AS step FROM step WHERE name IS NOT NULL",
+            first = first_from("$5"),
+            next = first_from(&behind),
             most = listing.most,
-            // How many characters of the delimiter follow its first.
-            longer = delimiter.chars().count().saturating_sub(1),
-            columns = R::COLUMNS,
         );
         // What follows everything below a prefix ends, instead of the delimiter, with the character behind it.
         let behind_delimiter = successor(delimiter).unwrap_or_default();
@@ -167,21 +180,40 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         let mut values: Vec<Value> =
             vec![id.into(), position.into(), delimiter.into(), behind_delimiter.into(), from.into()];
         values.extend(below.map(Value::from));
-        let mut rows = self.all::<Step<R>>(sql, values).await?;
+        let rows = self.all::<StepRow>(sql, values).await?;
+        let mut steps: Vec<String> = rows.into_iter().map(|row| row.step).collect();
         // Sorted here: asked to, a planner might walk the whole index instead of the steps.
-        rows.sort_unstable_by(|a, b| a.step.step.cmp(&b.step.step));
-        rows.into_iter()
-            .filter_map(|row| match (row.step.common, row.object) {
-                (Some(common), _) => Some(Ok(Entry::Prefix(common))),
-                (None, Some(object)) => Some(object.into_item().map(Entry::Object)),
-                // Deleted between the step and the look at it, on a database whose statements see such things.
-                (None, None) => None,
-            })
-            .collect()
+        steps.sort_unstable();
+        Ok(steps)
+    }
+
+    /// The objects of these names, by name.
+    async fn named<R: Listed>(&self, within: Within, names: &[&str]) -> Result<HashMap<String, R>> {
+        let (place, id, name) = within.columns();
+        // One value, whatever the number of names: the text of the statement is always the same.
+        let listed = match self.db.get_database_backend() {
+            DbBackend::Postgres => "json_array_elements_text(CAST($2 AS json)) AS wanted(value)",
+            _ => "json_each($2) AS wanted",
+        };
+        // From the names to the objects: a planner that knows neither number might walk the bucket.
+        let sql = format!(
+            "SELECT wanted.value AS listed, {} FROM {listed} CROSS JOIN object o
+             WHERE o.{place} = $1 AND o.{name} = wanted.value",
+            R::COLUMNS
+        );
+        let names = serde_json::to_string(names).map_err(Error::internal)?;
+        let rows = self.all::<Named<R>>(sql, [id.into(), names.into()]).await?;
+        Ok(rows.into_iter().map(|row| (row.name, row.object)).collect())
     }
 }
 
 impl Listing {
+    /// The common prefix that an object of this name is listed under, if it is.
+    fn common<'n>(&self, name: &'n str, delimiter: &str) -> Option<&'n str> {
+        let at = name.get(self.prefix.len()..)?.find(delimiter)?;
+        name.get(..self.prefix.len() + at + delimiter.len())
+    }
+
     /// The paths to look at: from (inclusive), below (exclusive); `None` when there can be none.
     fn range(&self) -> Option<(String, Option<String>)> {
         let from = match &self.after {

@@ -5,9 +5,11 @@
 //! [`Rows`]: for reading from a pool of readers, for writing inside a transaction.
 
 mod access;
+mod access_state;
 mod audit;
 mod bucket;
 mod chunk;
+mod commits;
 mod condition;
 mod connect;
 mod connector;
@@ -73,8 +75,14 @@ use futures::future::BoxFuture;
 use look_up::LookUps;
 use put_queue::PutQueue;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use writer::Writer;
+
+/// Opened objects that are kept: a few MiB.
+const KEPT: usize = 4096;
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -93,6 +101,8 @@ pub(crate) type WriteRows<'a> = Rows<'a, DatabaseTransaction>;
 /// What can be read and written. One file per noun adds its methods.
 pub(crate) struct Rows<'a, C> {
     db: &'a C,
+    /// Set by whoever changes who may enter. `None` for rows that are only read.
+    changes_access: Option<&'a AtomicBool>,
 }
 
 impl Metadata {
@@ -109,7 +119,7 @@ impl Metadata {
 
     /// Rows as the last commit left them.
     pub(crate) fn rows(&self) -> Rows<'_, DatabaseConnection> {
-        Rows { db: &self.readers }
+        Rows { db: &self.readers, changes_access: None }
     }
 
     /// Runs `job` in a transaction and answers when it is on stable storage.
@@ -167,6 +177,13 @@ impl<C: ConnectionTrait> Rows<'_, C> {
     ) -> Result<Option<T>> {
         let row = self.db.query_one_raw(self.statement(sql, values)).await.map_err(translate)?;
         row.map(|row| T::from_query_result(&row, "").map_err(translate)).transpose()
+    }
+
+    /// To be called by every statement that changes a credential: what was looked up of any is forgotten with the commit.
+    fn access_changes(&self) {
+        if let Some(changes) = self.changes_access {
+            changes.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The present in microseconds, by the clock that all servers share: PostgreSQL's own. On SQLite there is one server,

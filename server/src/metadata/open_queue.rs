@@ -6,6 +6,7 @@ use super::{
     look_up::{Question, filled},
     object::{OBJECT, ObjectRow},
     placeholders,
+    writer::Changes,
 };
 use crate::domain::{
     Error, Result,
@@ -47,6 +48,12 @@ impl Metadata {
 
 impl Question for ObjectId {
     type Answer = Opened;
+
+    const KEPT: usize = super::KEPT;
+
+    fn state(changes: &Changes) -> Option<u64> {
+        changes.commits.state()
+    }
 
     async fn answer(rows: &Rows<'_, DatabaseConnection>, ids: &[Self]) -> Result<HashMap<Self, Opened>> {
         let values = filled(ids);

@@ -7,6 +7,8 @@
 
 use super::{
     Rows, WriteRows,
+    access_state::AccessState,
+    commits::Commits,
     error::{is_trouble, translate},
     reserve::Reserve,
 };
@@ -16,14 +18,22 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
-use std::time::Instant;
+use std::{sync::atomic::AtomicBool, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Where write jobs go.
 #[derive(Clone)]
 pub(super) enum Writer {
-    Grouped { jobs: mpsc::Sender<Job>, connection: DatabaseConnection },
+    Grouped { jobs: mpsc::Sender<Job>, connection: DatabaseConnection, changes: Changes },
     Pooled(DatabaseConnection),
+}
+
+/// What tells those who keep answers that something has changed.
+#[derive(Clone)]
+pub(super) struct Changes {
+    pub(super) commits: Commits,
+    /// `None` where every credential is looked up for each request.
+    pub(super) access: Option<AccessState>,
 }
 
 /// A job, prepared so that jobs of different results fit one queue.
@@ -49,10 +59,11 @@ enum End {
 
 impl Writer {
     /// One writer that groups at most `group` jobs into a commit.
-    pub(super) fn grouped(connection: DatabaseConnection, group: usize, reserve: Reserve) -> Self {
+    pub(super) fn grouped(connection: DatabaseConnection, group: usize, reserve: Reserve, access: AccessState) -> Self {
         let (jobs, queue) = mpsc::channel(group.max(1) * 4);
-        tokio::spawn(run_groups(connection.clone(), queue, group.max(1), reserve));
-        Self::Grouped { jobs, connection }
+        let changes = Changes { commits: Commits::default(), access: Some(access) };
+        tokio::spawn(run_groups(connection.clone(), queue, group.max(1), reserve, changes.clone()));
+        Self::Grouped { jobs, connection, changes }
     }
 
     /// A transaction of its own for each job, from a pool.
@@ -76,13 +87,21 @@ impl Writer {
                 // On a task of its own: a job runs to its end even when its caller stops waiting.
                 let pool = pool.clone();
                 tokio::spawn(async move {
-                    run_group(&pool, vec![job]).await;
+                    run_group(&pool, vec![job], &Changes { commits: Commits::default(), access: None }).await;
                 });
             }
         }
         let result = answered.await.map_err(|_| Error::DatabaseUnavailable("the write was given up".into()))?;
         metrics::histogram!("holdall_commit_seconds").record(started.elapsed());
         result
+    }
+
+    /// Where answers may be kept: what tells that they are not true any more. `None` where other servers change rows.
+    pub(super) fn changes(&self) -> Option<&Changes> {
+        match self {
+            Self::Grouped { changes, .. } => Some(changes),
+            Self::Pooled(_) => None,
+        }
     }
 
     /// Closes the connection once nobody else holds this writer.
@@ -119,11 +138,17 @@ where
     })
 }
 
-async fn run_groups(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>, most: usize, mut reserve: Reserve) {
+async fn run_groups(
+    connection: DatabaseConnection,
+    mut queue: mpsc::Receiver<Job>,
+    most: usize,
+    mut reserve: Reserve,
+    changes: Changes,
+) {
     let mut group = Vec::with_capacity(most);
     while queue.recv_many(&mut group, most).await > 0 {
         metrics::histogram!("holdall_commit_group_jobs").record(group.len() as f64);
-        if run_group(&connection, std::mem::take(&mut group)).await == Outcome::Trouble {
+        if run_group(&connection, std::mem::take(&mut group), &changes).await == Outcome::Trouble {
             begin_anew(&connection).await;
             reserve.give_back_when_full();
         } else {
@@ -157,9 +182,9 @@ enum Outcome {
 }
 
 /// Runs `jobs` in one transaction, commits, and only then answers.
-async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) -> Outcome {
+async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>, changes: &Changes) -> Outcome {
     let mut ran = Vec::with_capacity(jobs.len());
-    let committed = run_and_commit(connection, jobs, &mut ran).await;
+    let committed = run_and_commit(connection, jobs, &mut ran, changes).await;
     let trouble = committed.err();
     for Ran { end, answer } in ran {
         answer(match (&trouble, end) {
@@ -171,7 +196,12 @@ async fn run_group(connection: &DatabaseConnection, jobs: Vec<Job>) -> Outcome {
     if trouble.is_some() { Outcome::Trouble } else { Outcome::Ended }
 }
 
-async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &mut Vec<Ran>) -> Result<()> {
+async fn run_and_commit(
+    connection: &DatabaseConnection,
+    jobs: Vec<Job>,
+    ran: &mut Vec<Ran>,
+    changes: &Changes,
+) -> Result<()> {
     let alone = jobs.len() == 1;
     let transaction = match begin(connection).await {
         Ok(transaction) => transaction,
@@ -180,9 +210,10 @@ async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &m
             return Err(error);
         }
     };
+    let changes_access = AtomicBool::new(false);
     let mut jobs = jobs.into_iter();
     while let Some(job) = jobs.next() {
-        let end = match run_one(&transaction, job, alone).await {
+        let end = match run_one(&transaction, &changes_access, job, alone).await {
             Ok(one) => {
                 let end = one.end;
                 ran.push(one);
@@ -203,6 +234,11 @@ async fn run_and_commit(connection: &DatabaseConnection, jobs: Vec<Job>, ran: &m
             return Ok(());
         }
     }
+    let _changing = match &changes.access {
+        Some(access) if changes_access.into_inner() => Some(access.change()?),
+        _ => None,
+    };
+    let _running = changes.commits.begin();
     transaction.commit().await.map_err(translate)
 }
 
@@ -218,12 +254,13 @@ async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction> {
 ///
 /// Savepoints are left standing: the commit ends them all, and a statement less per job is a hand-over less to the
 /// database's thread. A later one of the same name hides the earlier, so each job undoes only itself.
-async fn run_one(transaction: &DatabaseTransaction, job: Job, alone: bool) -> Result<Ran> {
+async fn run_one(transaction: &DatabaseTransaction, changes_access: &AtomicBool, job: Job, alone: bool) -> Result<Ran> {
+    let rows = Rows { db: transaction, changes_access: Some(changes_access) };
     if alone {
-        return Ok(job(Rows { db: transaction }).await);
+        return Ok(job(rows).await);
     }
     transaction.execute_unprepared("SAVEPOINT job").await.map_err(translate)?;
-    let one = job(Rows { db: transaction }).await;
+    let one = job(rows).await;
     if one.end == End::Undo {
         transaction.execute_unprepared("ROLLBACK TO job").await.map_err(translate)?;
     }

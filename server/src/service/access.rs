@@ -14,7 +14,7 @@ use crate::{
 
 /// A credential with its secret, for as long as one signature is made or checked.
 ///
-/// It is looked up for each request and never kept: one that is switched off is refused at once.
+/// It is asked for with each request: one that is switched off is refused at once.
 #[derive(Debug)]
 pub(crate) struct SigningCredential {
     pub(crate) id: CredentialId,
@@ -53,6 +53,12 @@ impl Services {
         row.map(|row| self.unsealed(row)).transpose()
     }
 
+    /// The credential of an access key with its secret sealed, if there is one: for whoever knows already what that was
+    /// made into.
+    pub(crate) async fn sealed_credential(&self, access_key: &str) -> Result<Option<SealedCredential>> {
+        self.metadata.credential_of(access_key).await
+    }
+
     /// The credential of an id.
     ///
     /// # Errors
@@ -67,7 +73,8 @@ impl Services {
         }
     }
 
-    fn unsealed(&self, row: SealedCredential) -> Result<SigningCredential> {
+    /// A credential with its secret.
+    pub(crate) fn unsealed(&self, row: SealedCredential) -> Result<SigningCredential> {
         let secret = self.seal.unseal(&row.secret_sealed, &format!("credential {}", row.access_key));
         let link =
             row.link_id.map(|id| KnownLink { id: PresignedId(id), revoked_at: row.link_revoked_at.map(Timestamp) });

@@ -9,3 +9,4 @@ mod manners;
 mod object_store;
 mod owners;
 mod proofs;
+mod reads;

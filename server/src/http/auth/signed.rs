@@ -13,7 +13,7 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, Method, Uri, header},
 };
-use sigv4::{CanonicalRequest, Scope, Signature, SigningKey};
+use sigv4::{CanonicalRequest, Scope, Signature, SignedHeader, SigningKey};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -195,8 +195,8 @@ impl Claim {
     }
 
     /// The signed headers as they came; one that is not there counts as empty.
-    fn canonical_headers(&self, uri: &Uri, headers: &HeaderMap) -> Result<Vec<(String, String)>> {
-        let of = |name: &String| {
+    fn canonical_headers<'s>(&'s self, uri: &Uri, headers: &HeaderMap) -> Result<Vec<SignedHeader<'s>>> {
+        let of = |name: &'s String| {
             let mut values = Vec::new();
             for value in headers.get_all(name.as_str()) {
                 let value = std::str::from_utf8(value.as_bytes())
@@ -204,9 +204,9 @@ impl Claim {
                 values.push(sigv4::canonical_value(value));
             }
             if name == "host" && values.is_empty() {
-                values.extend(uri.authority().map(|authority| authority.as_str().to_owned()));
+                values.extend(uri.authority().map(|authority| authority.as_str().into()));
             }
-            Ok((name.clone(), values.join(",")))
+            Ok((name.into(), values.join(",").into()))
         };
         self.signed_headers.iter().map(of).collect()
     }

@@ -4,6 +4,7 @@
 //! *string to sign* adds when and for which *scope*, and the key is derived from the secret for that scope alone.
 
 use crate::domain::hash::Sha256Hasher;
+use std::borrow::Cow;
 
 /// The one algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -20,6 +21,9 @@ pub(crate) struct Scope<'a> {
     pub(crate) service: &'a str,
 }
 
+/// A signed header: its name in lower case, and its value as [`canonical_value`] makes it.
+pub(crate) type SignedHeader<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// What both sides agree was asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CanonicalRequest<'a> {
@@ -28,59 +32,89 @@ pub(crate) struct CanonicalRequest<'a> {
     pub(crate) path: &'a str,
     /// As [`canonical_query`] makes it.
     pub(crate) query: &'a str,
-    /// The signed headers: names in lower case and in order, values as [`canonical_value`] makes them.
-    pub(crate) headers: &'a [(String, String)],
+    /// In order of their names.
+    pub(crate) headers: &'a [SignedHeader<'a>],
     /// The hash of the body, or the word that stands in for it.
     pub(crate) payload: &'a str,
 }
 
+/// What most requests take, in bytes.
+const REQUEST: usize = 512;
+
 impl Scope<'_> {
-    fn text(&self) -> String {
-        format!("{}/{}/{}/aws4_request", self.day, self.region, self.service)
+    fn write_to(&self, text: &mut String) {
+        append(text, &[self.day, "/", self.region, "/", self.service, "/aws4_request"]);
     }
 }
 
 impl CanonicalRequest<'_> {
+    // Verified with every request of S3, so it is put together without a detour by the formatter.
     fn text(&self) -> String {
-        let headers: String = self.headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let Self { method, path, query, payload, .. } = self;
-        format!("{method}\n{path}\n{query}\n{headers}\n{}\n{payload}", names.join(";"))
+        let mut text = String::with_capacity(REQUEST);
+        append(&mut text, &[method, "\n", path, "\n", query, "\n"]);
+        for (name, value) in self.headers {
+            append(&mut text, &[name, ":", value, "\n"]);
+        }
+        text.push('\n');
+        for (place, (name, _)) in self.headers.iter().enumerate() {
+            append(&mut text, &[if place == 0 { "" } else { ";" }, name]);
+        }
+        append(&mut text, &["\n", payload]);
+        text
     }
+}
+
+fn append(text: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| text.push_str(part));
 }
 
 /// A key for one scope, derived once and used for every candidate.
 pub(crate) struct SigningKey<'a> {
-    key: Signature,
+    key: DerivedKey,
     scope: Scope<'a>,
+}
+
+/// What a secret becomes for a scope. It signs for nothing else.
+#[derive(Clone)]
+pub(crate) struct DerivedKey(ring::hmac::Key);
+
+impl DerivedKey {
+    pub(crate) fn of(secret: &str, scope: Scope<'_>) -> Self {
+        Self(hmac_key(&Self::bytes_of(secret, scope)))
+    }
+
+    fn bytes_of(secret: &str, scope: Scope<'_>) -> Signature {
+        let mut key = hmac(&hmac_key(format!("AWS4{secret}").as_bytes()), scope.day.as_bytes());
+        for part in [scope.region, scope.service, "aws4_request"] {
+            key = hmac(&hmac_key(&key), part.as_bytes());
+        }
+        key
+    }
 }
 
 impl<'a> SigningKey<'a> {
     pub(crate) fn derive(secret: &str, scope: Scope<'a>) -> Self {
-        let day = hmac(format!("AWS4{secret}").as_bytes(), scope.day.as_bytes());
-        let region = hmac(&day, scope.region.as_bytes());
-        let service = hmac(&region, scope.service.as_bytes());
-        Self { key: hmac(&service, b"aws4_request"), scope }
+        Self { key: DerivedKey::of(secret, scope), scope }
     }
 
     /// With a key that was derived before, for the same scope.
-    pub(crate) fn derived(key: Signature, scope: Scope<'a>) -> Self {
+    pub(crate) fn derived(key: DerivedKey, scope: Scope<'a>) -> Self {
         Self { key, scope }
-    }
-
-    pub(crate) fn bytes(&self) -> Signature {
-        self.key
     }
 
     /// Signs a text as it is: the policy of a form.
     pub(crate) fn sign_text(&self, text: &str) -> Signature {
-        hmac(&self.key, text.as_bytes())
+        hmac(&self.key.0, text.as_bytes())
     }
 
     /// Signs `request` as of `time` (`YYYYMMDDTHHMMSSZ`).
     pub(crate) fn sign(&self, time: &str, request: &CanonicalRequest<'_>) -> Signature {
-        let hash = hex_sha256(request.text().as_bytes());
-        hmac(&self.key, format!("{ALGORITHM}\n{time}\n{}\n{hash}", self.scope.text()).as_bytes())
+        let mut text = String::with_capacity(REQUEST);
+        append(&mut text, &[ALGORITHM, "\n", time, "\n"]);
+        self.scope.write_to(&mut text);
+        append(&mut text, &["\n", &hex_sha256(request.text().as_bytes())]);
+        self.sign_text(&text)
     }
 }
 
@@ -124,8 +158,17 @@ pub(crate) fn encoded_again(path: &str) -> String {
 }
 
 /// A header's value without outer spaces and with every inner run of them as one.
-pub(crate) fn canonical_value(value: &str) -> String {
-    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
+pub(crate) fn canonical_value(value: &str) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    let is_space = u8::is_ascii_whitespace;
+    let ends = [bytes.first(), bytes.last()];
+    // Nearly every value is as it should be.
+    let is_canonical = !ends.into_iter().flatten().any(is_space)
+        && !bytes.windows(2).any(|pair| is_space(&pair[0]) && (pair[0] != b' ' || is_space(&pair[1])));
+    if is_canonical {
+        return value.into();
+    }
+    value.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into()
 }
 
 /// RFC 3986, strictly: everything but letters, digits, `-`, `.`, `_` and `~` is `%XX` in capitals.
@@ -156,10 +199,13 @@ fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn hmac(key: &[u8], text: &[u8]) -> Signature {
-    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+fn hmac_key(bytes: &[u8]) -> ring::hmac::Key {
+    ring::hmac::Key::new(ring::hmac::HMAC_SHA256, bytes)
+}
+
+fn hmac(key: &ring::hmac::Key, text: &[u8]) -> Signature {
     let mut signature = [0; 32];
-    signature.copy_from_slice(ring::hmac::sign(&key, text).as_ref());
+    signature.copy_from_slice(ring::hmac::sign(key, text).as_ref());
     signature
 }
 
@@ -174,9 +220,9 @@ mod tests {
 
     /// Signs as the published test suite does.
     fn sign(method: &str, path: &str, query: &str, more: &[(&str, &str)]) -> String {
-        let mut headers =
-            vec![("host".to_owned(), "example.amazonaws.com".to_owned()), ("x-amz-date".to_owned(), TIME.to_owned())];
-        headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), canonical_value(value))));
+        let mut headers: Vec<SignedHeader<'_>> =
+            vec![("host".into(), "example.amazonaws.com".into()), ("x-amz-date".into(), TIME.into())];
+        headers.extend(more.iter().map(|(name, value)| ((*name).into(), canonical_value(value))));
         headers.sort();
         let query = canonical_query(query, None).unwrap();
         let request = CanonicalRequest { method, path, query: &query, headers: &headers, payload: NOTHING };
@@ -216,7 +262,7 @@ mod tests {
     #[test]
     fn the_published_key_comes_out() {
         let scope = Scope { day: "20150830", region: "us-east-1", service: "iam" };
-        let key = data_encoding::HEXLOWER.encode(&SigningKey::derive(SECRET, scope).key);
+        let key = data_encoding::HEXLOWER.encode(&DerivedKey::bytes_of(SECRET, scope));
         assert_eq!(key, "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 
@@ -247,7 +293,18 @@ mod tests {
 
     #[test]
     fn spaces_in_a_header_say_nothing() {
-        assert_eq!(canonical_value("  a   b  "), "a b");
+        for (raw, canonical) in [
+            ("  a   b  ", "a b"),
+            ("a b", "a b"),
+            ("a\tb", "a b"),
+            ("a\n", "a"),
+            (" a", "a"),
+            ("", ""),
+            (" ", ""),
+            ("a \tb", "a b"),
+        ] {
+            assert_eq!(canonical_value(raw), canonical, "{raw:?}");
+        }
     }
 
     proptest! {
@@ -255,7 +312,7 @@ mod tests {
         fn nothing_hostile_makes_it_panic(raw in "\\PC{0,80}", query in "[a-z%&=+0-9A-F\\x00-\\u{ff}]{0,60}") {
             let _ = canonical_query(&query, Some(&raw));
             let _ = (encoded_again(&raw), canonical_value(&raw), encode(raw.as_bytes()));
-            let headers = [(raw.clone(), query.clone())];
+            let headers = [(raw.as_str().into(), query.as_str().into())];
             let request = CanonicalRequest { method: &raw, path: &query, query: &raw, headers: &headers, payload: &query };
             SigningKey::derive(&raw, Scope { day: &query, region: &raw, service: &query }).sign(&raw, &request);
         }

@@ -155,7 +155,7 @@ impl Place<'_> {
             method: name(wanted.method),
             path: &path,
             query: &query,
-            headers: &[("host".to_owned(), self.host()?)],
+            headers: &[("host".into(), self.host()?.into())],
             payload: "UNSIGNED-PAYLOAD",
         };
         let signature = sigv4::SigningKey::derive(self.credential.secret.expose(), scope).sign(&time, &request);

@@ -7,7 +7,7 @@ use super::{
     error::said,
     form,
     host::Domain,
-    old_link, preflight, proof,
+    old_link, plain, preflight, proof,
     signed::{self, Verdict},
     ticket::Ticket,
 };
@@ -124,31 +124,10 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
     if names_unknown(request.uri()) {
         return Err(error::not_implemented("What the query of this request asks for is not built yet"));
     }
-    proof::check(&door.settings, request.headers(), request.uri())?;
-    if asked.method == Method::POST
-        && !asked.has_key
-        && let Some(bucket) = &asked.bucket
-    {
-        if is_form(request.headers()) {
-            let (head, body) = request.into_parts();
-            return form::answer(door, ticket, bucket, &head.headers, body).await;
-        }
-        if names(request.uri()).next().is_none() {
-            let sentence = "Bucket POST must be of the enclosure-type multipart/form-data";
-            return Err(said(S3ErrorCode::PreconditionFailed, sentence));
-        }
-    }
-    let request = with_checked_body(proof::with_time(request)).await?;
-    if old_link::is_one(request.uri().query().unwrap_or_default()) {
-        let (method, headers, uri) = (request.method(), request.headers(), request.uri());
-        old_link::prove(&door.services, &door.settings, ticket, method, headers, uri).await?;
-        ticket.fill(|entries| entries.bucket.clone_from(&asked.bucket));
-        return call(&door.proven, ticket, without_proof(request)).await;
-    }
     let sensible = without_nonsense(&request);
     let mut response = match signed::prove(door, ticket, asked.has_key, request).await? {
-        Verdict::Proven(request) => call(&door.proven, ticket, request).await?,
-        Verdict::Open(request) => call(&door.s3s, ticket, request).await?,
+        Verdict::Proven(request) => carry_out_proven(door, ticket, request).await?,
+        Verdict::Open(request) => carry_out_unproven(door, asked, ticket, request).await?,
     };
     let entries = ticket.entries();
     if let Some(again) = sensible
@@ -170,6 +149,41 @@ async fn carry_out(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Reque
         return Ok(with_bare_tag(response).await);
     }
     Ok(response)
+}
+
+async fn carry_out_proven(door: &S3Door, ticket: &Ticket, request: Request) -> S3Result<Response> {
+    if let Some(input) = plain::read(door, &request)
+        && let Some(response) = plain::answer(door, ticket, input).await?
+    {
+        return Ok(response);
+    }
+    call(&door.proven, ticket, request).await
+}
+
+/// Carries out a request that is not plainly proven: a link, a form, a body in signed pieces, or one that will be refused.
+async fn carry_out_unproven(door: &S3Door, asked: &Asked, ticket: &Ticket, request: Request) -> S3Result<Response> {
+    proof::check(&door.settings, request.headers(), request.uri())?;
+    if asked.method == Method::POST
+        && !asked.has_key
+        && let Some(bucket) = &asked.bucket
+    {
+        if is_form(request.headers()) {
+            let (head, body) = request.into_parts();
+            return form::answer(door, ticket, bucket, &head.headers, body).await;
+        }
+        if names(request.uri()).next().is_none() {
+            let sentence = "Bucket POST must be of the enclosure-type multipart/form-data";
+            return Err(said(S3ErrorCode::PreconditionFailed, sentence));
+        }
+    }
+    let request = with_checked_body(proof::with_time(request)).await?;
+    if old_link::is_one(request.uri().query().unwrap_or_default()) {
+        let (method, headers, uri) = (request.method(), request.headers(), request.uri());
+        old_link::prove(&door.services, &door.settings, ticket, method, headers, uri).await?;
+        ticket.fill(|entries| entries.bucket.clone_from(&asked.bucket));
+        return call(&door.proven, ticket, without_proof(request)).await;
+    }
+    call(&door.s3s, ticket, request).await
 }
 
 /// The names in a query.

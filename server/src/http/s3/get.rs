@@ -206,8 +206,12 @@ pub(super) async fn get_object(
     door: &Operations,
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
+    read(door, request.input).await.map(S3Response::new)
+}
+
+/// As [`get_object`], without what surrounds its input and output.
+pub(super) async fn read(door: &Operations, input: GetObjectInput) -> S3Result<GetObjectOutput> {
     let caller = door.caller()?;
-    let input = request.input;
     let version = version(input.version_id.as_deref())?;
     let lookup =
         door.services.open_key(caller, &input.bucket, &input.key, version.as_ref()).await.map_err(error::of)?;
@@ -245,7 +249,7 @@ pub(super) async fn get_object(
     };
     let content = object.read(chosen.range).await.map_err(error::of)?;
     output.body = Some(blob(content));
-    Ok(S3Response::new(output))
+    Ok(output)
 }
 
 fn blob(content: Content) -> StreamingBlob {

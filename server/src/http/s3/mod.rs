@@ -29,6 +29,7 @@ mod link;
 mod list;
 mod multipart;
 mod old_link;
+mod plain;
 mod policy;
 mod preflight;
 mod proof;
@@ -93,6 +94,8 @@ pub(crate) struct Within {
     s3s: S3Service,
     /// As `s3s`, for a request whose proof was verified already.
     proven: S3Service,
+    /// What both call, for a request that needs neither.
+    operations: door::Operations,
     keys: signed::Keys,
 }
 
@@ -130,6 +133,7 @@ pub(crate) fn router(services: Services, settings: S3Settings) -> Router {
     proven.set_access(entry::Admission { services: services.clone(), is_proven: true });
     let body_timeout = settings.body_timeout;
     let door = S3Door(Arc::new(Within {
+        operations: door::Operations::new(services.clone(), settings.clone()),
         services,
         settings,
         failures: super::auth::Failures::default(),

@@ -1,11 +1,13 @@
 //! Proofs by the header `Authorization`, verified here where they are plain: the key that signs for a day is derived once a
-//! day and not once a request. What is not plain, and what does not fit, is left to `s3s`, which has the last word: nothing
-//! is refused here.
+//! day and not once a request. What is not plain, and what does not fit, is left to [`proof`](super::proof) and `s3s`, which
+//! have the last word: nothing is refused here.
 
 use super::{S3Door, error, ticket::Ticket};
 use crate::{
-    domain::time::Timestamp,
+    config::Secret,
+    domain::{self, id::CredentialId, time::Timestamp},
     http::auth::{self, sigv4},
+    metadata::SealedCredential,
 };
 use axum::{
     extract::Request,
@@ -13,7 +15,7 @@ use axum::{
 };
 use quick_cache::sync::Cache;
 use s3s::S3Result;
-use sigv4::{CanonicalRequest, Scope, Signature, SigningKey};
+use sigv4::{CanonicalRequest, DerivedKey, Scope, Signature, SignedHeader, SigningKey};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -26,9 +28,9 @@ const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 /// The SHA-256 of nothing.
 const NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Keys that were derived, by a hash of what they were derived from: a secret that is changed has another one.
-#[derive(Debug)]
-pub(super) struct Keys(Cache<[u8; 32], Signature>);
+/// Keys that were derived, by a hash of what they were derived from: a secret that is changed has another one. Whoever has
+/// the key need not unseal the secret.
+pub(super) struct Keys(Cache<[u8; 32], DerivedKey>);
 
 impl Default for Keys {
     fn default() -> Self {
@@ -37,18 +39,22 @@ impl Default for Keys {
 }
 
 impl Keys {
-    fn key<'s>(&self, secret: &str, scope: Scope<'s>) -> SigningKey<'s> {
+    /// # Errors
+    /// Of `unseal`.
+    fn key<'s>(
+        &self,
+        credential: &SealedCredential,
+        scope: Scope<'s>,
+        unseal: impl FnOnce() -> domain::Result<Secret>,
+    ) -> domain::Result<SigningKey<'s>> {
         let mut source = blake3::Hasher::new_derive_key("holdall s3 signing keys");
-        for part in [secret, scope.day, scope.region] {
-            source.update(part.as_bytes()).update(&[0]);
+        for part in [credential.access_key.as_bytes(), &credential.secret_sealed, scope.day.as_bytes()] {
+            source.update(&(part.len() as u64).to_le_bytes()).update(part);
         }
-        let source = *source.finalize().as_bytes();
-        if let Some(key) = self.0.get(&source) {
-            return SigningKey::derived(key, scope);
-        }
-        let key = SigningKey::derive(secret, scope);
-        self.0.insert(source, key.bytes());
-        key
+        let source = *source.update(scope.region.as_bytes()).finalize().as_bytes();
+        let key =
+            self.0.get_or_insert_with(&source, || unseal().map(|secret| DerivedKey::of(secret.expose(), scope)))?;
+        Ok(SigningKey::derived(key, scope))
     }
 }
 
@@ -65,15 +71,19 @@ pub(super) enum Verdict {
 /// # Errors
 /// Of looking the credential up.
 pub(super) async fn prove(door: &S3Door, ticket: &Ticket, has_key: bool, request: Request) -> S3Result<Verdict> {
-    let Some(proof) = Proof::of(&request, has_key) else { return Ok(Verdict::Open(request)) };
-    let found = door.services.signing_credential(proof.access_key, None).await.map_err(error::of)?;
-    let Some(credential) = found.filter(|credential| credential.is_active) else { return Ok(Verdict::Open(request)) };
-    if !proof.fits(&door.keys.key(credential.secret.expose(), proof.scope)) {
+    let Some(proof) = Proof::of(&request, &door.settings.region, has_key) else { return Ok(Verdict::Open(request)) };
+    let found = door.services.sealed_credential(proof.access_key).await.map_err(error::of)?;
+    let Some(credential) = found.filter(|credential| credential.is_active != 0) else {
+        return Ok(Verdict::Open(request));
+    };
+    let unseal = || door.services.unsealed(credential.clone()).map(|credential| credential.secret);
+    let key = door.keys.key(&credential, proof.scope, unseal).map_err(error::of)?;
+    if !proof.fits(&key) {
         return Ok(Verdict::Open(request));
     }
     let hash = proof.hash;
     ticket.fill(|entries| {
-        entries.credential = Some(credential.id);
+        entries.credential = Some(CredentialId(credential.id));
         entries.access_key = Some(credential.access_key);
     });
     let (mut head, mut body) = request.into_parts();
@@ -94,16 +104,19 @@ struct Proof<'r> {
     method: &'r str,
     path: &'r str,
     query: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<SignedHeader<'r>>,
     payload: &'r str,
     /// What the body must hash to, where there is one that was signed.
     hash: Option<[u8; 32]>,
 }
 
 impl<'r> Proof<'r> {
-    fn of(request: &'r Request, has_key: bool) -> Option<Self> {
+    fn of(request: &'r Request, region: &str, has_key: bool) -> Option<Self> {
         let headers = request.headers();
         let (access_key, scope, names, signature) = parameters(only(headers, "authorization")?)?;
+        if scope.region != region {
+            return None;
+        }
         let time = only(headers, "x-amz-date")?;
         let signed_at = auth::parse_time(time).filter(|_| time.get(..8) == Some(scope.day))?;
         let now = Timestamp::now();
@@ -121,8 +134,8 @@ impl<'r> Proof<'r> {
             },
             _ => return None,
         };
-        // What a plus sign means is understood differently.
-        if query.contains('+') || !is_canonical(request.uri().path()) {
+        // What a plus sign means is understood differently, and of two proofs none counts.
+        if query.contains('+') || has_proof(query) || !is_canonical(request.uri().path()) {
             return None;
         }
         Some(Self {
@@ -164,14 +177,23 @@ fn parameters(text: &str) -> Option<(&str, Scope<'_>, &str, Signature)> {
     Some((access_key, Scope { day, region, service: "s3" }, names, sha256(signature)?))
 }
 
-/// The signed headers; each must be there once. The host is among them.
-fn canonical_headers(headers: &HeaderMap, names: &str) -> Option<Vec<(String, String)>> {
+/// The signed headers; each must be there once. The host is among them, and every header of Amazon's.
+fn canonical_headers<'r>(headers: &'r HeaderMap, names: &'r str) -> Option<Vec<SignedHeader<'r>>> {
     let names: Vec<&str> = names.split(';').collect();
-    if !names.is_sorted_by(|one, two| one < two) || !names.contains(&"host") {
+    let is_signed = |name: &str| names.contains(&name);
+    if !names.is_sorted_by(|one, two| one < two)
+        || !is_signed("host")
+        || !headers.keys().all(|name| !name.as_str().starts_with("x-amz-") || is_signed(name.as_str()))
+    {
         return None;
     }
-    let of = |name: &&str| Some(((*name).to_owned(), sigv4::canonical_value(only(headers, name)?)));
+    let of = |name: &&'r str| Some(((*name).into(), sigv4::canonical_value(only(headers, name)?)));
     names.iter().map(of).collect()
+}
+
+/// Whether a query could be that of a link.
+fn has_proof(query: &str) -> bool {
+    query.split('&').any(|pair| pair.starts_with("X-Amz-") || pair.starts_with("Signature") || pair.starts_with("AWS"))
 }
 
 /// The value of a header that comes once, and is text.
@@ -229,14 +251,14 @@ mod tests {
         let scope = Scope { day: &time[..8], region: "here", service: "s3" };
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let names = ["host", "x-amz-content-sha256", "x-amz-date"];
-        let headers = names.map(str::to_owned).into_iter().zip(["host".to_owned(), payload.to_owned(), time.clone()]);
-        let headers: Vec<_> = headers.collect();
+        let headers = names.into_iter().zip(["host", payload, &time]);
+        let headers: Vec<SignedHeader<'_>> = headers.map(|(name, value)| (name.into(), value.into())).collect();
         let canonical = sigv4::canonical_query(query, None).unwrap();
         let signed = CanonicalRequest { method, path, query: &canonical, headers: &headers, payload };
         let signature = data_encoding::HEXLOWER.encode(&SigningKey::derive(SECRET, scope).sign(&time, &signed));
         let mut request = Request::builder().method(method).uri(target);
         for (name, value) in headers {
-            request = request.header(name, value);
+            request = request.header(&*name, &*value);
         }
         let proof = format!(
             "AWS4-HMAC-SHA256 Credential=KEY/{}/here/s3/aws4_request, SignedHeaders={}, Signature={signature}",
@@ -246,10 +268,21 @@ mod tests {
         let mut request = request.header("authorization", proof).body(Body::empty()).unwrap();
         change(&mut request);
         let keys = Keys::default();
-        Proof::of(&request, true).map(|proof| {
-            let first = proof.fits(&keys.key(SECRET, proof.scope));
-            assert_eq!(proof.fits(&keys.key(SECRET, proof.scope)), first, "with the key that was kept");
-            assert!(!proof.fits(&keys.key("another secret", proof.scope)));
+        let key = |sealed: &[u8], secret: &'static str, scope| {
+            let credential = SealedCredential {
+                id: 1,
+                access_key: "KEY".to_owned(),
+                secret_sealed: sealed.to_vec(),
+                is_active: 1,
+                link_id: None,
+                link_revoked_at: None,
+            };
+            keys.key(&credential, scope, || Ok(Secret::new(secret))).unwrap()
+        };
+        Proof::of(&request, "here", true).map(|proof| {
+            let first = proof.fits(&key(b"sealed", SECRET, proof.scope));
+            assert_eq!(proof.fits(&key(b"sealed", "", proof.scope)), first, "with the key that was kept");
+            assert!(!proof.fits(&key(b"another", "another secret", proof.scope)));
             first
         })
     }
@@ -283,6 +316,12 @@ mod tests {
         assert_eq!(fits("POST", "/b/k?uploads", UNSIGNED, |_| ()), None);
         assert_eq!(fits("PUT", "/b/k?tagging", UNSIGNED, |_| ()), None, "its body is read as a whole");
         assert_eq!(fits("GET", "/b/k?prefix=a+b", NOTHING, |_| ()), None);
+        assert_eq!(fits("GET", "/b/k?X-Amz-Signature=x", NOTHING, |_| ()), None, "two proofs");
+        assert_eq!(
+            fits("GET", "/b/k", NOTHING, set("x-amz-meta-a", "b")),
+            None,
+            "a header of Amazon's that is not signed"
+        );
         for path in ["/b/a%4", "/b/a%zz", "/b/a%2f", "/b/a!", "/b/a%"] {
             assert_eq!(fits("PUT", path, UNSIGNED, |_| ()), None, "{path}");
         }

@@ -153,7 +153,7 @@ fn sign(wanted: &Wanted, credential: &SigningCredential, host: &str, now: Timest
         method: wanted.operation.method,
         path: &path,
         query: &query,
-        headers: &[("host".to_owned(), sigv4::canonical_value(host))],
+        headers: &[("host".into(), sigv4::canonical_value(host))],
         payload: "",
     };
     let signature = sigv4::SigningKey::derive(credential.secret.expose(), scope).sign(&time, &request);

@@ -37,7 +37,7 @@ use connector::{
 use futures::future::BoxFuture;
 use look_ups::{
     a_credential_that_is_switched_off_is_known_as_such_at_once, a_question_that_no_database_takes_spoils_no_other,
-    keys_asked_together_are_each_answered,
+    keys_asked_together_are_each_answered, no_look_up_is_older_than_what_was_seen,
 };
 use managed::{
     a_credential_goes_when_it_owns_nothing, buckets_page_by_name_within_an_owner,
@@ -72,7 +72,7 @@ const MUCH_LATER: Timestamp = Timestamp(NOW.0 + 9_000_000);
 /// A database of its own, with an owner.
 struct Fixture {
     metadata: Metadata,
-    _directory: Option<tempfile::TempDir>,
+    directory: Option<tempfile::TempDir>,
 }
 
 impl Fixture {
@@ -95,7 +95,7 @@ impl Fixture {
     }
 
     async fn with_owner(metadata: Metadata, directory: Option<tempfile::TempDir>) -> Self {
-        let fixture = Self { metadata, _directory: directory };
+        let fixture = Self { metadata, directory };
         fixture
             .write(|rows| Box::pin(async move { rows.insert_credential("one", "AK1", b"sealed", NOW).await }))
             .await
@@ -638,6 +638,7 @@ suite![
     only_what_is_there_is_counted,
     objects_are_seen_by_key_with_where_they_lie,
     keys_asked_together_are_each_answered,
+    no_look_up_is_older_than_what_was_seen,
     a_question_that_no_database_takes_spoils_no_other,
     a_credential_that_is_switched_off_is_known_as_such_at_once,
     links_to_s3_are_kept_until_they_are_old,
