@@ -132,30 +132,28 @@ struct VersionOpenRow {
 #[derive(FromQueryResult)]
 struct EntryRow {
     key: String,
-    size: i64,
+    size: Option<i64>,
     etag: Option<String>,
     file_hash: Option<Vec<u8>>,
     checksum: Option<String>,
     updated_at: i64,
-    receiving: i64,
 }
 
 impl Listed for EntryRow {
     type Item = KeyEntry;
 
-    // The hash stands in for a tag that was never computed; others need not be read.
-    const COLUMNS: &'static str = "o.key, o.size, o.etag, CASE WHEN o.etag IS NULL THEN o.file_hash END AS file_hash,
-        o.checksum, o.updated_at,
-        CAST(CASE WHEN o.redundancy = 'multipartUpload' THEN 1 ELSE 0 END AS BIGINT) AS receiving";
+    // The hash stands in for a tag that was never computed; others need not be read. What has no content yet has no size.
+    const COLUMNS: &'static str = "o.key, CASE WHEN o.redundancy <> 'multipartUpload' THEN o.size END AS size, o.etag,
+        CASE WHEN o.etag IS NULL THEN o.file_hash END AS file_hash, o.checksum, o.updated_at";
 
     fn into_item(self) -> Result<KeyEntry> {
         Ok(KeyEntry {
             key: self.key,
-            size: unsigned(self.size)?,
+            size: unsigned(self.size.unwrap_or_default())?,
             etag: etag_of(self.etag.as_deref(), self.file_hash.as_deref().unwrap_or_default()),
             checksum: self.checksum.as_deref().map(Checksum::from_row).transpose()?,
             updated_at: Timestamp(self.updated_at),
-            is_stored: self.receiving == 0,
+            is_stored: self.size.is_some(),
         })
     }
 }

@@ -126,15 +126,33 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         from: String,
         below: Option<String>,
     ) -> Result<Vec<Entry<R::Item>>> {
-        let steps = self.entry_names(listing, delimiter, from, below).await?;
+        let (mut entries, mut next) = (Vec::new(), Some(from));
+        while let Some(from) = next {
+            let missing = listing.most - entries.len();
+            let steps = self.entry_names(listing, delimiter, from, below.as_deref(), missing).await?;
+            let last = steps.last().filter(|_| steps.len() == missing).map(|step| listing.position(step, delimiter));
+            entries.extend(self.entries::<R>(listing, delimiter, steps).await?);
+            // A page that is not full says that there is nothing behind it: whatever was deleted between the two looks is
+            // made up for.
+            next = last.filter(|_| entries.len() < listing.most).and_then(|last| last.bound());
+        }
+        Ok(entries)
+    }
+
+    /// The entries of these names, without those whose object has gone.
+    async fn entries<R: Listed>(
+        &self,
+        listing: &Listing,
+        delimiter: &str,
+        names: Vec<String>,
+    ) -> Result<Vec<Entry<R::Item>>> {
         let alone: Vec<&str> =
-            steps.iter().map(String::as_str).filter(|step| listing.common(step, delimiter).is_none()).collect();
+            names.iter().map(String::as_str).filter(|name| listing.common(name, delimiter).is_none()).collect();
         let mut objects =
             if alone.is_empty() { HashMap::new() } else { self.named::<R>(listing.within, &alone).await? };
-        let entries = steps.iter().filter_map(|step| match listing.common(step, delimiter) {
+        let entries = names.iter().filter_map(|name| match listing.common(name, delimiter) {
             Some(common) => Some(Ok(Entry::Prefix(common.to_owned()))),
-            // What is not there was deleted between the two looks.
-            None => objects.remove(step).map(|object| object.into_item().map(Entry::Object)),
+            None => objects.remove(name).map(|object| object.into_item().map(Entry::Object)),
         });
         entries.collect()
     }
@@ -146,7 +164,8 @@ impl<C: ConnectionTrait> Rows<'_, C> {
         listing: &Listing,
         delimiter: &str,
         from: String,
-        below: Option<String>,
+        below: Option<&str>,
+        most: usize,
     ) -> Result<Vec<String>> {
         let (place, id, name) = listing.within.columns();
         // Where in the name the delimiter stands, counted from behind the prefix; 0: nowhere.
@@ -172,7 +191,6 @@ impl<C: ConnectionTrait> Rows<'_, C> {
              SELECT name AS step FROM step WHERE name IS NOT NULL",
             first = first_from("$5"),
             next = first_from(&behind),
-            most = listing.most,
         );
         // What follows everything below a prefix ends, instead of the delimiter, with the character behind it.
         let behind_delimiter = successor(delimiter).unwrap_or_default();
@@ -208,6 +226,14 @@ impl<C: ConnectionTrait> Rows<'_, C> {
 }
 
 impl Listing {
+    /// Where to go on behind the entry that an object of this name is listed by.
+    fn position(&self, name: &str, delimiter: &str) -> Position {
+        match self.common(name, delimiter) {
+            Some(common) => Position::AfterPrefix(common.to_owned()),
+            None => Position::AfterObject(name.to_owned()),
+        }
+    }
+
     /// The common prefix that an object of this name is listed under, if it is.
     fn common<'n>(&self, name: &'n str, delimiter: &str) -> Option<&'n str> {
         let at = name.get(self.prefix.len()..)?.find(delimiter)?;

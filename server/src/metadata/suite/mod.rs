@@ -1,6 +1,7 @@
 //! The same cases on SQLite and, when `HOLDALL_TEST_POSTGRES` names a server, on PostgreSQL.
 
 mod connector;
+mod listing;
 mod look_ups;
 mod managed;
 mod sync;
@@ -35,6 +36,7 @@ use connector::{
     two_servers_never_claim_one_scan,
 };
 use futures::future::BoxFuture;
+use listing::what_stays_is_listed_while_others_go;
 use look_ups::{
     a_credential_that_is_switched_off_is_known_as_such_at_once, a_question_that_no_database_takes_spoils_no_other,
     keys_asked_together_are_each_answered, no_look_up_is_older_than_what_was_seen,
@@ -639,6 +641,7 @@ suite![
     objects_are_seen_by_key_with_where_they_lie,
     keys_asked_together_are_each_answered,
     no_look_up_is_older_than_what_was_seen,
+    what_stays_is_listed_while_others_go,
     a_question_that_no_database_takes_spoils_no_other,
     a_credential_that_is_switched_off_is_known_as_such_at_once,
     links_to_s3_are_kept_until_they_are_old,
